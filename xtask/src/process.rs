@@ -1,0 +1,220 @@
+//! Running other programs, and the stopwatch.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+
+/// A command line that can be shown to a person and run.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    program: OsString,
+    shown_as: String,
+    arguments: Vec<OsString>,
+    set: Vec<(String, OsString)>,
+    unset: Vec<&'static str>,
+    directory: PathBuf,
+}
+
+/// What a program left behind when its standard error was captured and its output dropped.
+#[derive(Debug)]
+pub(crate) struct Captured {
+    /// How it ended.
+    pub(crate) status: ExitStatus,
+    /// Its standard error; bytes that are no UTF-8 are replaced.
+    pub(crate) stderr: String,
+}
+
+impl Job {
+    /// A program found on the PATH, run in `directory`.
+    pub(crate) fn new(program: &str, directory: &Path) -> Self {
+        Self {
+            program: program.into(),
+            shown_as: program.to_owned(),
+            arguments: Vec::new(),
+            set: Vec::new(),
+            unset: Vec::new(),
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// The same cargo that runs this program.
+    pub(crate) fn cargo(directory: &Path) -> Self {
+        let mut job = Self::new("cargo", directory);
+        if let Some(cargo) = env::var_os("CARGO") {
+            job.program = cargo;
+        }
+        job
+    }
+
+    /// Adds one argument.
+    pub(crate) fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds arguments in order.
+    pub(crate) fn args<I>(mut self, arguments: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString>,
+    {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable for the child.
+    pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.set.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Hides an inherited environment variable from the child.
+    pub(crate) fn without_env(mut self, name: &'static str) -> Self {
+        self.unset.push(name);
+        self
+    }
+
+    /// The command line as a person would type it, environment first.
+    pub(crate) fn line(&self) -> String {
+        let mut words: Vec<String> =
+            self.set.iter().map(|(name, value)| format!("{name}={}", quoted(&value.to_string_lossy()))).collect();
+        words.push(self.shown_as.clone());
+        words.extend(self.arguments.iter().map(|argument| quoted(&argument.to_string_lossy())));
+        words.join(" ")
+    }
+
+    /// Runs with the terminal's own output; an unsuccessful end is an error.
+    pub(crate) fn run(&self) -> Result<(), Error> {
+        let status = self.command().stdin(Stdio::null()).status().map_err(|source| self.cannot_start(source))?;
+        self.judge(status)
+    }
+
+    /// Runs quietly, standard error captured; how it ended is for the caller to judge.
+    pub(crate) fn capture(&self) -> Result<Captured, Error> {
+        let output = self.command().stdin(Stdio::null()).output().map_err(|source| self.cannot_start(source))?;
+        Ok(Captured { status: output.status, stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+    }
+
+    /// Runs and gives the standard output; standard error goes to the terminal as it comes.
+    pub(crate) fn stdout(&self) -> Result<String, Error> {
+        let output = self
+            .command()
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|source| self.cannot_start(source))?;
+        self.judge(output.status)?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Runs and hands each line of standard output to `go_on`, whose `false` ends the program early;
+    /// standard error is dropped.
+    pub(crate) fn watch(&self, mut go_on: impl FnMut(&str) -> bool) -> Result<ExitStatus, Error> {
+        let broken = |source| self.cannot_start(source);
+        let mut child =
+            self.command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(broken)?;
+        if let Some(stdout) = child.stdout.take() {
+            for line in BufReader::new(stdout).lines() {
+                let line = line.map_err(broken)?;
+                if !go_on(&line) {
+                    child.kill().map_err(broken)?;
+                    break;
+                }
+            }
+        }
+        child.wait().map_err(broken)
+    }
+
+    /// True if the program starts and succeeds, whatever it prints.
+    pub(crate) fn works(&self) -> bool {
+        self.capture().is_ok_and(|captured| captured.status.success())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).current_dir(&self.directory);
+        for name in &self.unset {
+            command.env_remove(name);
+        }
+        for (name, value) in &self.set {
+            command.env(name, value);
+        }
+        command
+    }
+
+    fn judge(&self, status: ExitStatus) -> Result<(), Error> {
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::Child { command: self.line(), status: status.to_string() })
+    }
+
+    fn cannot_start(&self, source: std::io::Error) -> Error {
+        Error::Start { command: self.line(), source }
+    }
+}
+
+/// Measures how long a chore takes; only ever shown, never decided upon.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    #[expect(clippy::disallowed_methods, reason = "this is the seam: a chore tells a person how long it took")]
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the start.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@{}".contains(c));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shown_line_can_be_pasted_into_a_shell() {
+        let job =
+            Job::new("cargo", Path::new(".")).env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "it's"]);
+        assert_eq!(job.line(), r"RUSTDOCFLAGS='-D warnings' cargo doc --no-deps 'it'\''s'");
+    }
+
+    #[test]
+    fn a_failing_program_is_named_with_its_status() {
+        let error = Job::cargo(Path::new(".")).arg("no-such-subcommand").stdout().unwrap_err();
+        assert!(error.to_string().contains("cargo no-such-subcommand"));
+    }
+
+    #[test]
+    fn watching_can_end_a_program_early() {
+        let mut seen = Vec::new();
+        Job::cargo(Path::new("."))
+            .arg("--list")
+            .watch(|line| {
+                seen.push(line.to_owned());
+                seen.len() < 2
+            })
+            .unwrap();
+        assert_eq!(seen.len(), 2);
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = Job::new("no-such-program-here", Path::new(".")).run().unwrap_err();
+        assert!(error.to_string().contains("no-such-program-here"));
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}

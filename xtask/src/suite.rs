@@ -1,0 +1,224 @@
+//! `cargo xtask test`: every check, in the order in which a failure is cheapest to learn of.
+
+use crate::docs;
+use crate::duplicates;
+use crate::error::Error;
+use crate::fuzz;
+use crate::options::Options;
+use crate::process::{Job, Stopwatch};
+use crate::sabotage;
+use crate::tidy;
+use crate::workspace::{Side, Workspace};
+
+/// How a step is done.
+enum Action {
+    /// One run of cargo.
+    Cargo(fn(&Workspace) -> Job),
+    /// Runs of cargo, one after the other.
+    Cargos(fn(&Workspace) -> Vec<Job>),
+    /// A chore of this program, with the command that runs it alone.
+    Chore(fn(&Workspace, &[String]) -> Result<(), Error>, &'static [&'static str], &'static str),
+}
+
+/// When a step is left out by `--quick`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    FullOnly,
+}
+
+struct Step {
+    name: &'static str,
+    does: &'static str,
+    when: When,
+    action: Action,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        does: "every workspace is formatted",
+        when: When::Always,
+        action: Action::Cargos(format_checks),
+    },
+    Step {
+        name: "tidy",
+        does: "the house rules of STYLE.md hold",
+        when: When::Always,
+        action: Action::Chore(tidy::run, &[], "cargo xtask tidy"),
+    },
+    Step {
+        name: "clippy",
+        does: "no lint speaks up",
+        when: When::Always,
+        action: Action::Cargo(|at| at.cargo("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"])),
+    },
+    Step {
+        name: "tests",
+        does: "unit and integration tests, conformance vectors among them",
+        when: When::Always,
+        action: Action::Cargo(|at| at.cargo("test").args(["--workspace", "--lib", "--bins", "--tests", "--examples"])),
+    },
+    Step {
+        name: "doc-tests",
+        does: "the examples in the documentation run",
+        when: When::Always,
+        action: Action::Cargo(|at| at.cargo("test").args(["--workspace", "--doc"])),
+    },
+    Step {
+        name: "docs",
+        does: "generated documents are what the program prints today",
+        when: When::Always,
+        action: Action::Chore(docs::run, &["--check"], "cargo xtask docs --check"),
+    },
+    Step {
+        name: "duplicates",
+        does: "no crate is built in two versions without a reason",
+        when: When::Always,
+        action: Action::Chore(duplicates::run, &[], "cargo xtask duplicates"),
+    },
+    Step {
+        name: "rustdoc",
+        does: "the API documentation builds without a warning",
+        when: When::Always,
+        action: Action::Cargo(|at| {
+            at.cargo("doc").args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")
+        }),
+    },
+    Step {
+        name: "side-clippy",
+        does: "no lint speaks up in sim, fuzz and bench",
+        when: When::FullOnly,
+        action: Action::Cargos(side_clippy),
+    },
+    Step {
+        name: "sim",
+        does: "the fault runs: failing, lying, full and power-cut disks; broken journals are caught",
+        when: When::FullOnly,
+        action: Action::Cargo(|at| at.side_cargo(Side::Sim, "test")),
+    },
+    Step {
+        name: "sabotage",
+        does: "each deliberate break of the recorder is caught",
+        when: When::FullOnly,
+        action: Action::Chore(sabotage::run, &["--sim-passed"], "cargo xtask sabotage"),
+    },
+    Step {
+        name: "fuzz-smoke",
+        does: "each fuzz target survives its seeds and their mutations",
+        when: When::FullOnly,
+        action: Action::Chore(fuzz::run, &[], "cargo xtask fuzz-smoke"),
+    },
+];
+
+/// Runs the suite; stops at the first failing step and names the command to repeat it.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Error> {
+    let mut options = Options::new(arguments);
+    let quick = options.switch("--quick");
+    options.finish()?;
+
+    let watch = Stopwatch::start();
+    ensure_components(workspace)?;
+    let steps: Vec<&Step> = STEPS.iter().filter(|step| !quick || step.when == When::Always).collect();
+    let mut times = Vec::with_capacity(steps.len());
+    for (index, step) in steps.iter().enumerate() {
+        println!("\n==> [{}/{}] {}: {}", index + 1, steps.len(), step.name, step.does);
+        let step_watch = Stopwatch::start();
+        perform(workspace, step, step_watch)?;
+        times.push((step.name, step_watch.elapsed()));
+    }
+
+    println!("\nAll {} steps passed:", steps.len());
+    for (name, time) in times {
+        println!("  {name:<12} {:>7.1} s", time.as_secs_f64());
+    }
+    println!("  {:<12} {:>7.1} s", "total", watch.elapsed().as_secs_f64());
+    if quick {
+        println!("\n{}", quick_notice());
+    }
+    Ok(())
+}
+
+fn perform(workspace: &Workspace, step: &Step, watch: Stopwatch) -> Result<(), Error> {
+    let failed = |alone: String, source: Error| Error::Step {
+        step: step.name,
+        seconds: watch.elapsed().as_secs_f64(),
+        alone,
+        source: Box::new(source),
+    };
+    let jobs = match step.action {
+        Action::Cargo(job) => vec![job(workspace)],
+        Action::Cargos(jobs) => jobs(workspace),
+        Action::Chore(chore, words, alone) => {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            return chore(workspace, &words).map_err(|source| failed(alone.to_owned(), source));
+        }
+    };
+    for job in jobs {
+        println!("    $ {}", job.line());
+        job.run().map_err(|source| failed(job.line(), source))?;
+    }
+    Ok(())
+}
+
+fn format_checks(workspace: &Workspace) -> Vec<Job> {
+    let mut jobs = vec![workspace.cargo("fmt").args(["--all", "--check"])];
+    for side in Side::ALL {
+        jobs.push(workspace.side_cargo(side, "fmt").arg("--check"));
+    }
+    jobs
+}
+
+fn side_clippy(workspace: &Workspace) -> Vec<Job> {
+    Side::ALL
+        .into_iter()
+        .map(|side| workspace.side_cargo(side, "clippy").args(["--all-targets", "--", "-D", "warnings"]))
+        .collect()
+}
+
+fn quick_notice() -> String {
+    let left_out: Vec<&str> = STEPS.iter().filter(|step| step.when == When::FullOnly).map(|step| step.name).collect();
+    format!(
+        "NOT A FULL RUN: --quick left out {}.\nRun `cargo xtask test` before you call a change done.",
+        left_out.join(", ")
+    )
+}
+
+/// The cargo components the steps need, installed through rustup if they are missing.
+fn ensure_components(workspace: &Workspace) -> Result<(), Error> {
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        let probe = Job::cargo(workspace.root()).args([subcommand, "--version"]);
+        if probe.works() {
+            continue;
+        }
+        println!("{component} is missing; asking rustup for it");
+        Job::new("rustup", workspace.root()).args(["component", "add", component]).run()?;
+        if !probe.works() {
+            return Err(Error::Check(format!(
+                "{component} is still missing; install it for this toolchain and run again"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quick_says_loudly_what_it_leaves_out() {
+        let notice = quick_notice();
+        for name in ["sim", "sabotage", "fuzz-smoke"] {
+            assert!(notice.contains(name), "{name} is not named in: {notice}");
+        }
+        assert!(notice.contains("NOT A FULL RUN"));
+    }
+
+    #[test]
+    fn step_names_are_unique() {
+        for (index, step) in STEPS.iter().enumerate() {
+            assert!(STEPS[..index].iter().all(|other| other.name != step.name), "{} twice", step.name);
+        }
+    }
+}
