@@ -1,0 +1,176 @@
+//! Content by its SHA-256: redacted before it is hashed, kept once, compressed, verified on every read.
+//!
+//! ```text
+//! artifacts/ab/abcdef…   byte 0: 0 = content as it is, 1 = zstd frame; then the bytes
+//! ```
+//! The name is the hash of the content, so giving the same content twice keeps one file, and several
+//! processes may give at once.
+
+use std::collections::HashSet;
+use std::io::{self, Read};
+use std::sync::{Arc, OnceLock};
+
+use flightrec_events::{ArtifactId, Sha256Hex};
+use flightrec_journal::{Storage, StorageFile, read_file, write_all_at};
+use sha2::{Digest, Sha256};
+
+use crate::error::ArtifactError;
+use crate::redact::Redactor;
+use crate::view::{ArtifactCheck, ArtifactView, DamageView};
+
+/// The most bytes of one artifact.
+pub const MAX_ARTIFACT_BYTES: u64 = 256 * 1024 * 1024;
+
+const DIR: &str = "artifacts";
+/// How many interrupted or concurrent writes of one content may have left a temporary file.
+const MAX_TEMPORARIES: u32 = 1_000;
+const RAW: u8 = 0;
+const ZSTD: u8 = 1;
+const LEVEL: i32 = 3;
+
+/// The artifacts of one store.
+#[derive(Debug, Clone)]
+pub struct Artifacts {
+    storage: Arc<dyn Storage>,
+    /// Built when it is first needed: whoever only reads never pays for it.
+    redactor: Arc<OnceLock<Arc<Redactor>>>,
+}
+
+impl Artifacts {
+    /// The artifacts as a recorder sees them, with its redactor.
+    pub(crate) fn new(storage: Arc<dyn Storage>, redactor: Arc<Redactor>) -> Self {
+        Self { storage, redactor: Arc::new(OnceLock::from(redactor)) }
+    }
+
+    /// The artifacts as a reader sees them: content that it gives is redacted by the default policy.
+    pub(crate) fn of_reader(storage: Arc<dyn Storage>) -> Self {
+        Self { storage, redactor: Arc::default() }
+    }
+
+    /// Takes content: redacts it, hashes it, keeps it. When this returns, the content is durable.
+    ///
+    /// # Errors
+    /// [`ArtifactError::TooLarge`], or [`ArtifactError::Io`] if the disk refuses.
+    pub fn put(&self, content: &[u8]) -> Result<ArtifactView, ArtifactError> {
+        if content.len() as u64 > MAX_ARTIFACT_BYTES {
+            return Err(ArtifactError::TooLarge { limit: MAX_ARTIFACT_BYTES });
+        }
+        let (clean, redacted) = self.redactor.get_or_init(Arc::default).redact_bytes(content);
+        let sha256 = Sha256Hex::from_bytes(Sha256::digest(&clean).into());
+        let view = ArtifactView { artifact_id: ArtifactId::new(sha256), sha256, bytes: clean.len() as u64, redacted };
+        let path = path(sha256);
+        let io = |source| ArtifactError::Io { doing: "write", path: path.clone(), source };
+        if matches!(self.read(&path, sha256), Ok(kept) if kept == *clean) {
+            // Whoever wrote it may not have come to sync its name.
+            self.sync_names(&path).map_err(io)?;
+            return Ok(view);
+        }
+        let mut bytes = vec![ZSTD];
+        bytes.extend(zstd::bulk::compress(&clean, LEVEL).map_err(io)?);
+        if bytes.len() > clean.len() {
+            bytes.clear();
+            bytes.push(RAW);
+            bytes.extend_from_slice(&clean);
+        }
+        self.write(&path, &bytes).map_err(io)?;
+        self.sync_names(&path).map_err(io)?;
+        Ok(view)
+    }
+
+    /// Writes a file that has its name only once all its bytes are durable. Others may be writing the same
+    /// content meanwhile, so that each takes a temporary name that nobody else has.
+    fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let (temporary, file) = self.create_temporary(path)?;
+        let written = write_all_at(&*file, bytes, 0)
+            .and_then(|()| file.sync_data())
+            .and_then(|()| self.storage.rename(&temporary, path));
+        written.inspect_err(|_| {
+            // The first failure is the one to tell.
+            let _gone = self.storage.remove(&temporary).is_ok();
+        })
+    }
+
+    fn create_temporary(&self, path: &str) -> io::Result<(String, Arc<dyn StorageFile>)> {
+        let mut attempt = 0;
+        loop {
+            let temporary = format!("{path}.{attempt}.tmp");
+            match self.storage.create(&temporary) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < MAX_TEMPORARIES => attempt += 1,
+                other => return Ok((temporary, other?)),
+            }
+        }
+    }
+
+    /// Makes the name durable, and that of its directory, which may be new itself.
+    fn sync_names(&self, path: &str) -> io::Result<()> {
+        self.storage.sync_dir(path.rsplit_once('/').map_or(DIR, |(dir, _)| dir))?;
+        self.storage.sync_dir(DIR)
+    }
+
+    /// Gives content back, after checking that it is what its name says.
+    ///
+    /// # Errors
+    /// [`ArtifactError::NotFound`], [`ArtifactError::Damaged`], or [`ArtifactError::Io`].
+    pub fn get(&self, sha256: Sha256Hex) -> Result<Vec<u8>, ArtifactError> {
+        self.read(&path(sha256), sha256)
+    }
+
+    fn read(&self, path: &str, sha256: Sha256Hex) -> Result<Vec<u8>, ArtifactError> {
+        let damaged = || ArtifactError::Damaged(format!("sha256:{sha256}"));
+        let bytes = read_file(&*self.storage, path, MAX_ARTIFACT_BYTES + 1).map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound {
+                ArtifactError::NotFound(format!("sha256:{sha256}"))
+            } else {
+                ArtifactError::Io { doing: "read", path: path.to_owned(), source }
+            }
+        })?;
+        let content = match bytes.split_first() {
+            Some((&RAW, content)) => content.to_vec(),
+            Some((&ZSTD, frame)) => {
+                let decoder = zstd::stream::read::Decoder::new(frame).map_err(|_| damaged())?;
+                let mut content = Vec::new();
+                decoder.take(MAX_ARTIFACT_BYTES + 1).read_to_end(&mut content).map_err(|_| damaged())?;
+                content
+            }
+            Some(_) | None => return Err(damaged()),
+        };
+        let whole = content.len() as u64 <= MAX_ARTIFACT_BYTES && Sha256::digest(&content)[..] == *sha256.as_bytes();
+        if whole { Ok(content) } else { Err(damaged()) }
+    }
+
+    /// Hashes every artifact again, and counts which of `named` were never given.
+    pub(crate) fn verify(&self, named: &HashSet<[u8; 32]>) -> Result<(ArtifactCheck, Vec<DamageView>), ArtifactError> {
+        let list = |dir: &str| {
+            self.storage.list(dir).map_err(|source| ArtifactError::Io { doing: "list", path: dir.to_owned(), source })
+        };
+        let mut check = ArtifactCheck::default();
+        let mut damage = Vec::new();
+        let mut present = HashSet::new();
+        for first in 0..=u8::MAX {
+            let dir = format!("{DIR}/{first:02x}");
+            for name in list(&dir)? {
+                let Ok(sha256) = Sha256Hex::from_hex(&name) else { continue };
+                check.checked += 1;
+                present.insert(*sha256.as_bytes());
+                let path = format!("{dir}/{name}");
+                if let Err(error) = self.read(&path, sha256) {
+                    check.bad += 1;
+                    damage.push(DamageView {
+                        kind: "bad_artifact".to_owned(),
+                        segment: path,
+                        seq_from: None,
+                        seq_to: None,
+                        detail: error.to_string(),
+                    });
+                }
+            }
+        }
+        check.missing = named.iter().filter(|hash| !present.contains(*hash)).count() as u64;
+        Ok((check, damage))
+    }
+}
+
+fn path(sha256: Sha256Hex) -> String {
+    let name = sha256.to_string();
+    format!("{DIR}/{}/{name}", &name[..2])
+}

@@ -1,0 +1,362 @@
+//! The write path without threads: admit, redact, number, append, sync, fold. What runs it decides when.
+//!
+//! The order is the promise: an event is redacted before any byte of it is hashed or written, judged
+//! against everything that was admitted before it, folded only once it is durable, and answered last.
+
+use std::sync::{Arc, RwLock};
+
+use flightrec_events::families::work::{RecorderEventsDropped, RecorderOpened, RecorderRecovered};
+use flightrec_events::lifecycle::{self, Life};
+use flightrec_events::{Actor, CheckedEvent, Count, Event, Id, Label, Payload, Rule, Timestamp, Violation};
+use flightrec_journal::sabotage::{Sabotage, sabotaged};
+use flightrec_journal::{Batch, BlockRef, ChainHash, Recovery, WriteError, Writer};
+use rustc_hash::FxHashMap;
+
+use crate::drops::DropCounter;
+use crate::error::{OpenError, SinkFailure};
+use crate::fold::Projection;
+use crate::identity::{ContentDigest, Identity};
+use crate::options::Mode;
+use crate::prepare::Submitted;
+use crate::redact::Redactor;
+use crate::seam::{Clock, IdSource};
+use crate::snapshot;
+use crate::store::{RECORDER_VERSION, STORE_FORMAT, StoreFiles};
+use crate::ticket::{Bells, Cell};
+use crate::view::Outcome;
+
+/// A block is cut at the end of the submission that reaches this size, so that one session's read stays small.
+const BLOCK_BYTES: usize = 128 * 1024;
+/// The most bytes of one submission in its stored form.
+pub(crate) const MAX_SUBMISSION_BYTES: usize = Batch::MAX_BYTES / 2;
+/// How many events may be folded anew at an open, before the projection is put aside.
+const SNAPSHOT_EVERY: u64 = 262_144;
+
+/// Events that were submitted together: they stand in one block, whole or not at all.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) events: Submitted,
+    pub(crate) mode: Mode,
+    pub(crate) cell: Option<Arc<Cell>>,
+}
+
+/// What one block holds, until it is durable and can be folded.
+#[derive(Debug)]
+struct Staged {
+    block: BlockRef,
+    chain: ChainHash,
+    recorded_at: Timestamp,
+    events: Vec<(u64, CheckedEvent)>,
+}
+
+/// Everything that the one writer of a store owns.
+#[derive(Debug)]
+pub(crate) struct Core {
+    files: StoreFiles,
+    writer: Writer,
+    identity: Identity,
+    lives: FxHashMap<Arc<str>, Life>,
+    projection: Arc<RwLock<Projection>>,
+    redactor: Arc<Redactor>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    drops: Arc<DropCounter>,
+    bells: Arc<Bells>,
+    batch: Batch,
+    /// The last position of the last block that was folded, and that block's link in the hash chain.
+    folded: (u64, ChainHash),
+    /// The last position that the snapshot on disk covers.
+    snapshot_seq: u64,
+}
+
+/// What the core is built from.
+pub(crate) struct Parts {
+    pub(crate) files: StoreFiles,
+    pub(crate) writer: Writer,
+    pub(crate) identity: Identity,
+    pub(crate) projection: Projection,
+    pub(crate) snapshot_seq: u64,
+    pub(crate) redactor: Arc<Redactor>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) drops: Arc<DropCounter>,
+}
+
+/// Why a group could not be committed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommitError {
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error("the index of event ids cannot be used: {0}")]
+    Identity(#[from] std::io::Error),
+}
+
+impl Core {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { files, writer, identity, projection, snapshot_seq, redactor, clock, ids, drops } = parts;
+        let lives = projection.sessions.iter().map(|session| (Arc::clone(&session.id), session.life)).collect();
+        let folded = (projection.last_seq.unwrap_or(0), projection.chain());
+        let projection = Arc::new(RwLock::new(projection));
+        Self {
+            files,
+            writer,
+            identity,
+            lives,
+            projection,
+            redactor,
+            clock,
+            ids,
+            drops,
+            bells: Arc::default(),
+            batch: Batch::new(0),
+            folded,
+            snapshot_seq,
+        }
+    }
+
+    pub(crate) fn projection(&self) -> Arc<RwLock<Projection>> {
+        Arc::clone(&self.projection)
+    }
+
+    /// What wakes those who wait for an answer.
+    pub(crate) fn bells(&self) -> Arc<Bells> {
+        Arc::clone(&self.bells)
+    }
+
+    /// Records what the opening itself did to the store.
+    pub(crate) fn record_opening(&mut self, recovery: &Recovery) -> Result<(), OpenError> {
+        let mut payloads: Vec<Payload> = Vec::new();
+        if let Some(previous) = self.files.take_over()? {
+            payloads.push(
+                RecorderOpened {
+                    recorder_version: Id::new(RECORDER_VERSION)
+                        .map_err(|_| OpenError::Damaged("the version is no id".to_owned()))?,
+                    format_version: Count::saturating(STORE_FORMAT),
+                    previous_version: Id::new(previous).ok(),
+                    declarations: Some(self.files.declaration_ids()?),
+                }
+                .into(),
+            );
+        }
+        if recovery.truncated_bytes > 0 {
+            payloads.push(
+                RecorderRecovered {
+                    bytes_truncated: Count::saturating(recovery.truncated_bytes),
+                    spans_abandoned: Count::default(),
+                    damaged_ranges: Some(Count::saturating(recovery.damage.len() as u64)),
+                }
+                .into(),
+            );
+        }
+        if payloads.is_empty() {
+            return Ok(());
+        }
+        let events = payloads.into_iter().filter_map(|payload| self.own_event(payload)).collect();
+        let mut group = vec![Submission { events: Submitted::Checked(events), mode: Mode::Lenient, cell: None }];
+        self.commit(&mut group).map_err(|error| match error {
+            CommitError::Write(error) => OpenError::Write(error),
+            CommitError::Identity(source) => {
+                OpenError::Io { doing: "read", path: crate::derived::DIR.to_owned(), source }
+            }
+        })
+    }
+
+    fn own_event(&self, payload: Payload) -> Option<CheckedEvent> {
+        let now = self.clock.now();
+        Event::new(self.ids.event_id(now), now, Actor::System, payload).check().ok()
+    }
+
+    /// Commits a group: every submission is admitted, and what was admitted is durable when this
+    /// returns. After an error nothing may be committed any more; the store must be opened again.
+    pub(crate) fn commit(&mut self, group: &mut Vec<Submission>) -> Result<(), CommitError> {
+        self.admit_drops(group);
+        let recorded_at = self.clock.now();
+        let mut answers = Vec::with_capacity(group.len());
+        let mut staged: Vec<Staged> = Vec::new();
+        let mut pending: Vec<(u64, CheckedEvent)> = Vec::new();
+        self.batch.clear(recorded_at.as_micros());
+        for submission in group.drain(..) {
+            let outcomes = self.admit(submission.events, submission.mode, &mut pending, &mut staged, recorded_at)?;
+            if let (Some(cell), Ok(outcomes)) = (&submission.cell, &outcomes)
+                && sabotaged(Sabotage::AckBeforeSync)
+            {
+                cell.durable(Ok(outcomes.clone()));
+            }
+            answers.push((submission.cell, outcomes));
+            if self.batch.bytes() >= BLOCK_BYTES {
+                self.append(&mut pending, &mut staged, recorded_at)?;
+            }
+        }
+        self.append(&mut pending, &mut staged, recorded_at)?;
+        for (cell, outcomes) in &answers {
+            if let (Some(cell), Ok(outcomes)) = (cell, outcomes) {
+                cell.written(outcomes);
+            }
+        }
+        self.bells.ring_written();
+        if sabotaged(Sabotage::FoldBeforeDurable) {
+            self.fold(&staged);
+            self.writer.sync()?;
+        } else {
+            self.writer.sync()?;
+            self.fold(&staged);
+        }
+        for (cell, outcomes) in answers {
+            if let Some(cell) = cell {
+                cell.durable(outcomes);
+            }
+        }
+        self.put_aside();
+        Ok(())
+    }
+
+    /// Judges one submission's events and stages those that are new.
+    fn admit(
+        &mut self,
+        events: Submitted,
+        mode: Mode,
+        pending: &mut Vec<(u64, CheckedEvent)>,
+        staged: &mut Vec<Staged>,
+        recorded_at: Timestamp,
+    ) -> Result<Result<Vec<Outcome>, SinkFailure>, CommitError> {
+        let count = events.len();
+        let prepared = events.prepare(&self.redactor);
+        let bytes = prepared.journal_bytes();
+        if bytes > MAX_SUBMISSION_BYTES {
+            return Ok(Err(SinkFailure::BatchTooLarge { limit: MAX_SUBMISSION_BYTES }));
+        }
+        if self.batch.bytes() + bytes > Batch::MAX_BYTES {
+            self.append(pending, staged, recorded_at)?;
+        }
+        let mut outcomes = Vec::with_capacity(count);
+        prepared.try_for_each(|event, stored, digest| {
+            outcomes.push(self.admit_one(event, stored, digest, mode, pending)?);
+            Ok::<(), CommitError>(())
+        })?;
+        Ok(Ok(outcomes))
+    }
+
+    /// Judges one event, and stages it if it is new.
+    fn admit_one(
+        &mut self,
+        event: CheckedEvent,
+        stored: &[u8],
+        digest: ContentDigest,
+        mode: Mode,
+        pending: &mut Vec<(u64, CheckedEvent)>,
+    ) -> Result<Outcome, CommitError> {
+        let held = if sabotaged(Sabotage::SkipIdempotency) { None } else { self.identity.find(event.event_id)? };
+        if let Some(held) = held {
+            let conflict =
+                || Violation::at(Rule::EventIdConflict, "event_id", "the record holds another event under this id");
+            return Ok(if held == digest { Outcome::Duplicate } else { Outcome::Rejected(conflict()) });
+        }
+        if let Err(violation) = self.admit_life(&event, mode) {
+            return Ok(Outcome::Rejected(violation));
+        }
+        let seq = self.writer.next_seq().get() + pending.len() as u64;
+        self.identity.insert(event.event_id, digest);
+        self.batch.push(stored);
+        pending.push((seq, event));
+        Ok(Outcome::Recorded { seq })
+    }
+
+    /// Strict recordings keep to the life of the session; lenient ones are recorded as they come.
+    fn admit_life(&mut self, event: &CheckedEvent, mode: Mode) -> Result<(), Violation> {
+        let Some(session) = &event.model_session_id else { return Ok(()) };
+        let before = self.lives.get(session.as_str()).copied();
+        let after = match mode {
+            Mode::Strict => lifecycle::step(before, event)?,
+            Mode::Lenient => lifecycle::step(before, event).unwrap_or_else(|_| lifecycle::force(before, event)),
+        };
+        if before != Some(after) {
+            self.lives.insert(session.shared(), after);
+        }
+        Ok(())
+    }
+
+    fn append(
+        &mut self,
+        pending: &mut Vec<(u64, CheckedEvent)>,
+        staged: &mut Vec<Staged>,
+        recorded_at: Timestamp,
+    ) -> Result<(), CommitError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let block = self.writer.append(&self.batch)?;
+        let chain = self.writer.chain_head();
+        staged.push(Staged { block, chain, recorded_at, events: std::mem::take(pending) });
+        self.batch.clear(recorded_at.as_micros());
+        Ok(())
+    }
+
+    fn fold(&mut self, staged: &[Staged]) {
+        if staged.is_empty() {
+            return;
+        }
+        let mut projection = self.projection.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for block in staged {
+            projection.begin_block(&block.block, block.chain);
+            for (seq, event) in &block.events {
+                projection.apply(*seq, block.recorded_at, event);
+            }
+            self.folded = (block.block.last_seq().get(), block.chain);
+        }
+    }
+
+    /// Turns counted drops into an event of the record.
+    fn admit_drops(&mut self, group: &mut Vec<Submission>) {
+        let Some(dropped) = self.drops.take() else { return };
+        let payload = RecorderEventsDropped {
+            count: Count::saturating(dropped.count),
+            cause: Label::new("queue full").unwrap_or_else(|_| unreachable!("eleven bytes are within the bound")),
+            first_at: dropped.first_at,
+            last_at: dropped.last_at,
+        };
+        if let Some(event) = self.own_event(payload.into()) {
+            let events = Submitted::Checked(vec![event]);
+            group.insert(0, Submission { events, mode: Mode::Lenient, cell: None });
+        }
+    }
+
+    /// Puts ids and projection aside once enough has come since the last time. Losing them costs time alone.
+    fn put_aside(&mut self) {
+        let (last, chain) = self.folded;
+        if self.identity.is_full() && self.identity.file(last, chain.as_bytes()).is_err() {
+            self.identity.put_off();
+        }
+        let sessions = self.lives.len() as u64;
+        if last.saturating_sub(self.snapshot_seq) >= SNAPSHOT_EVERY.max(2 * sessions) {
+            // A snapshot that could not be written costs the next open some time; it is tried again later.
+            let _retried_later = self.snapshot().is_ok();
+            self.snapshot_seq = last;
+        }
+    }
+
+    fn snapshot(&self) -> std::io::Result<()> {
+        let projection = self.projection.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        snapshot::write(&*self.files.storage, self.files.id, &projection)
+    }
+
+    /// The end of the hash chain.
+    pub(crate) fn chain_head(&self) -> ChainHash {
+        self.writer.chain_head()
+    }
+
+    /// Closes the log and puts aside what saves the next open its time.
+    pub(crate) fn close(mut self) -> Result<(), CommitError> {
+        // Events that were dropped since the last commit are told as well.
+        self.commit(&mut Vec::new())?;
+        let Self { files, writer, mut identity, lives, projection, folded: (last, chain), snapshot_seq, .. } = self;
+        writer.close()?;
+        // Both are derived: if the disk refuses them, the next open folds the log again.
+        let _derived = identity.file(last, chain.as_bytes()).is_ok();
+        let debt = last.saturating_sub(snapshot_seq);
+        if debt > 0 && debt >= lives.len() as u64 / 8 {
+            let projection = projection.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let _derived = snapshot::write(&*files.storage, files.id, &projection).is_ok();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,320 @@
+//! Views of the projection: sessions, trees, roll-ups, rate, findings.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flightrec_events::{SpanId, State, Timestamp};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::projection::Projection;
+use super::session::{Account, Note, SessionFold};
+use crate::view::{CostRow, Finding, FindingKind, RateView, RowCost, SessionCost, SessionView, Tokens, TreeView};
+
+/// The deepest tree that is answered at once. Spawned sessions are at most a few levels deep; only
+/// damaged or hostile records hold longer chains.
+const MAX_TREE_DEPTH: usize = 64;
+
+/// What a roll-up of cost is by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CostKey {
+    /// By session.
+    Session,
+    /// By work packet.
+    WorkPacket,
+    /// By the role of the session.
+    Role,
+    /// By the model that answered.
+    Model,
+    /// By who served the model.
+    Provider,
+}
+
+/// Who spawned whom, with cost summed up the tree, each tree at most once.
+pub(crate) struct SpawnForest<'a> {
+    projection: &'a Projection,
+    inclusive: RefCell<FxHashMap<&'a str, u128>>,
+}
+
+impl<'a> SpawnForest<'a> {
+    pub(crate) fn new(projection: &'a Projection) -> Self {
+        Self { projection, inclusive: RefCell::default() }
+    }
+
+    /// The cost of a session with its descendants: children first, without recursion, and once around any cycle.
+    fn inclusive_nanos(&self, root: &'a SessionFold) -> u128 {
+        let mut inclusive = self.inclusive.borrow_mut();
+        if let Some(nanos) = inclusive.get(&*root.id) {
+            return *nanos;
+        }
+        let mut order: Vec<&SessionFold> = Vec::new();
+        let mut seen: FxHashSet<&str> = FxHashSet::default();
+        let mut stack = vec![root];
+        while let Some(session) = stack.pop() {
+            if !inclusive.contains_key(&*session.id) && seen.insert(&session.id) {
+                order.push(session);
+                stack.extend(self.projection.children(&session.id));
+            }
+        }
+        for session in order.into_iter().rev() {
+            let below: u128 = self.projection.children(&session.id).filter_map(|child| inclusive.get(&*child.id)).sum();
+            inclusive.insert(&session.id, session.sum().nanos + below);
+        }
+        inclusive.get(&*root.id).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn view(&self, session: &'a SessionFold) -> SessionView {
+        let sum = session.sum();
+        let facts = session.facts.as_ref();
+        let time = |us: Option<i64>| us.and_then(Timestamp::from_micros);
+        SessionView {
+            session_id: Arc::clone(&session.id),
+            parent_session_id: facts.and_then(|facts| facts.parent.clone()),
+            state: session.life.state,
+            role: facts.map(|facts| Arc::clone(&facts.role)),
+            model_id: facts.map(|facts| Arc::clone(&facts.model)),
+            provider: facts.and_then(|facts| facts.provider.clone()),
+            backend: facts.map(|facts| facts.backend),
+            wp_id: facts.and_then(|facts| facts.wp.clone()),
+            mt_id: facts.and_then(|facts| facts.mt.clone()),
+            spawn_depth: facts.map(|facts| facts.depth),
+            label: facts.and_then(|facts| facts.label.clone()),
+            source: "native".into(),
+            created_at: time(facts.map(|facts| facts.created_us)),
+            updated_at: time(session.updated_us),
+            ended_at: time(session.ended_us),
+            tokens: tokens(&sum),
+            cost: SessionCost {
+                own_nanos: sum.nanos,
+                inclusive_nanos: if self.projection.children(&session.id).next().is_some() {
+                    self.inclusive_nanos(session)
+                } else {
+                    sum.nanos
+                },
+                unpriced_runs: sum.unpriced_runs,
+            },
+            messages: session.messages,
+            model_runs: sum.runs,
+            tool_calls: session.tool_calls,
+            spans: session.spans,
+            open_spans: session.open_spans.len() as u64,
+            findings: self.findings(session, &sum),
+        }
+    }
+
+    fn findings(&self, session: &SessionFold, sum: &Account) -> Vec<Finding> {
+        let finding =
+            |kind, span: Option<[u8; 8]>, seq, detail: String| finding(kind, Some(&session.id), span, seq, detail);
+        let mut findings: Vec<Finding> = session.notes.iter().map(|note| of_note(note, Some(&session.id))).collect();
+        if session.facts.is_none() {
+            findings.push(finding(
+                FindingKind::MissingStart,
+                None,
+                None,
+                "its session.created never arrived".to_owned(),
+            ));
+        }
+        if let Some(parent) = session.parent().filter(|parent| self.projection.session(parent).is_none()) {
+            findings.push(finding(
+                FindingKind::OrphanParent,
+                None,
+                None,
+                format!("its parent session {parent} is not in this store"),
+            ));
+        }
+        for span in sorted(session.headless_spans.keys()) {
+            findings.push(finding(
+                FindingKind::MissingStart,
+                Some(span),
+                None,
+                "the span's start never arrived".to_owned(),
+            ));
+        }
+        if session.life.state.is_terminal() {
+            for span in sorted(session.open_spans.keys()) {
+                findings.push(finding(
+                    FindingKind::MissingEnd,
+                    Some(span),
+                    None,
+                    "the session has ended, and the span has not".to_owned(),
+                ));
+            }
+        }
+        if sum.unpriced_runs > 0 {
+            findings.push(finding(
+                FindingKind::Unpriced,
+                None,
+                None,
+                format!("{} of {} model runs have no price", sum.unpriced_runs, sum.runs),
+            ));
+        }
+        findings
+    }
+
+    /// A session with its descendants. A session that is its own ancestor appears once; a chain longer
+    /// than [`MAX_TREE_DEPTH`] ends with a finding.
+    pub(crate) fn tree(&self, session: &'a SessionFold) -> TreeView {
+        self.subtree(session, &mut Vec::new())
+    }
+
+    fn subtree(&self, session: &'a SessionFold, above: &mut Vec<&'a str>) -> TreeView {
+        let mut view = self.view(session);
+        above.push(&session.id);
+        let mut below: Vec<&SessionFold> =
+            self.projection.children(&session.id).filter(|child| !above.contains(&&*child.id)).collect();
+        below.sort_by_key(|child| (child.facts.as_ref().map(|facts| facts.created_us), Arc::clone(&child.id)));
+        let children = if above.len() < MAX_TREE_DEPTH {
+            below.into_iter().map(|child| self.subtree(child, above)).collect()
+        } else {
+            if !below.is_empty() {
+                let detail = format!(
+                    "{} sessions below depth {MAX_TREE_DEPTH} are not shown; ask for the tree of this session",
+                    below.len()
+                );
+                view.findings.push(finding(FindingKind::Gap, Some(&session.id), None, None, detail));
+            }
+            Vec::new()
+        };
+        above.pop();
+        TreeView { session: view, children }
+    }
+
+    /// The sessions whose parent is not in this store, and the first of every circle of sessions that
+    /// claim to have spawned each other: together their trees hold every session.
+    pub(crate) fn roots(&self) -> Vec<&'a SessionFold> {
+        let orphan =
+            |session: &&SessionFold| session.parent().is_none_or(|parent| self.projection.session(parent).is_none());
+        let mut roots: Vec<&SessionFold> = self.projection.sessions.iter().filter(orphan).collect();
+        let mut reached: FxHashSet<&str> = FxHashSet::default();
+        for root in &roots {
+            self.reach(root, &mut reached);
+        }
+        for session in &self.projection.sessions {
+            if !reached.contains(&*session.id) {
+                roots.push(session);
+                self.reach(session, &mut reached);
+            }
+        }
+        roots
+    }
+
+    fn reach(&self, root: &'a SessionFold, reached: &mut FxHashSet<&'a str>) {
+        let mut stack = vec![root];
+        while let Some(session) = stack.pop() {
+            if reached.insert(&session.id) {
+                stack.extend(self.projection.children(&session.id));
+            }
+        }
+    }
+}
+
+fn sorted<'a>(spans: impl Iterator<Item = &'a [u8; 8]>) -> Vec<[u8; 8]> {
+    let mut spans: Vec<[u8; 8]> = spans.copied().collect();
+    spans.sort_unstable();
+    spans
+}
+
+fn finding(
+    kind: FindingKind,
+    session: Option<&Arc<str>>,
+    span: Option<[u8; 8]>,
+    seq: Option<u64>,
+    detail: String,
+) -> Finding {
+    Finding {
+        kind,
+        severity: kind.severity(),
+        session_id: session.cloned(),
+        span_id: span.and_then(SpanId::from_bytes),
+        seq,
+        detail,
+    }
+}
+
+fn of_note(note: &Note, session: Option<&Arc<str>>) -> Finding {
+    // No event has position 0: a gap without a position.
+    finding(note.kind, session, note.span, Some(note.seq).filter(|seq| *seq > 0), note.detail.clone())
+}
+
+pub(crate) fn tokens(account: &Account) -> Tokens {
+    let shown = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
+    Tokens {
+        input: shown(account.input),
+        output: shown(account.output),
+        cached: shown(account.cached),
+        cache_write: shown(account.cache_write),
+        reasoning: shown(account.reasoning),
+        total: shown(account.input + account.output),
+    }
+}
+
+impl Projection {
+    /// Findings that concern no single session.
+    pub(crate) fn store_findings(&self) -> Vec<Finding> {
+        self.notes.iter().map(|note| of_note(note, None)).collect()
+    }
+
+    /// Usage and cost by `key`, of the sessions that `keep` takes; largest cost first.
+    pub(crate) fn cost_rows<'a>(&'a self, key: CostKey, keep: &dyn Fn(&'a SessionFold) -> bool) -> Vec<CostRow> {
+        let mut rows: BTreeMap<Option<Arc<str>>, (FxHashSet<u32>, Account)> = BTreeMap::new();
+        for (index, session) in self.sessions.iter().enumerate().filter(|(_, session)| keep(session)) {
+            let facts = session.facts.as_ref();
+            let whole = |name: Option<Arc<str>>| vec![(name, session.sum())];
+            let shares = match key {
+                CostKey::Session => whole(Some(Arc::clone(&session.id))),
+                CostKey::WorkPacket => whole(facts.and_then(|facts| facts.wp.clone())),
+                CostKey::Role => whole(facts.map(|facts| Arc::clone(&facts.role))),
+                CostKey::Model | CostKey::Provider => self.shares(session, key),
+            };
+            for (name, account) in shares {
+                let row = rows.entry(name).or_default();
+                row.0.insert(index as u32);
+                row.1.merge(&account);
+            }
+        }
+        let mut rows: Vec<CostRow> = rows
+            .into_iter()
+            .map(|(key, (sessions, account))| CostRow {
+                key,
+                sessions: sessions.len() as u64,
+                tokens: tokens(&account),
+                cost: RowCost { nanos: account.nanos, unpriced_runs: account.unpriced_runs },
+            })
+            .collect();
+        rows.sort_by(|a, b| b.cost.nanos.cmp(&a.cost.nanos).then_with(|| a.key.cmp(&b.key)));
+        rows
+    }
+
+    /// A session's usage by model or provider. A session without usage stands under its own.
+    fn shares(&self, session: &SessionFold, key: CostKey) -> Vec<(Option<Arc<str>>, Account)> {
+        let facts = session.facts.as_ref();
+        let own_provider = || facts.and_then(|facts| facts.provider.clone());
+        if session.accounts.is_empty() {
+            let name = if key == CostKey::Model { facts.map(|facts| Arc::clone(&facts.model)) } else { own_provider() };
+            return vec![(name, Account::default())];
+        }
+        let name = |served: u32| {
+            let served = &self.served_models[served as usize];
+            if key == CostKey::Model {
+                Some(Arc::clone(&served.model))
+            } else {
+                served.provider.clone().or_else(own_provider)
+            }
+        };
+        session.accounts.iter().map(|(served, account)| (name(*served), *account)).collect()
+    }
+
+    /// The rate over the window that ends at `now`.
+    pub(crate) fn rate(&self, now: Timestamp, window_s: u64) -> RateView {
+        let window_s = window_s.max(1);
+        let sums = self.rate.sums(now.as_micros(), window_s);
+        let per_minute = |value: u128| value.saturating_mul(60) / u128::from(window_s);
+        RateView {
+            window_s,
+            active_sessions: self.sessions.iter().filter(|session| session.life.state == State::Active).count() as u64,
+            tokens_per_minute: u64::try_from(per_minute(sums.tokens)).unwrap_or(u64::MAX),
+            nanos_per_minute: per_minute(sums.nanos),
+            unpriced_runs: sums.unpriced_runs,
+        }
+    }
+}

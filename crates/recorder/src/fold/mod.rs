@@ -1,0 +1,22 @@
+//! The fold: from events in their order to everything that can be asked.
+//!
+//! - [`projection`]: all sessions, kept up to date with every durable event
+//! - [`session`]: what is kept of one session
+//! - [`usage`]: the ledger that counts usage once
+//! - [`rate`]: usage by second
+//! - [`detail`]: spans, messages and states, folded from one session's events when somebody asks
+//! - [`answers`]: views of the projection
+//!
+//! Nothing here writes, waits or reads a clock; folding the same log gives the same projection.
+
+mod answers;
+mod detail;
+mod projection;
+mod rate;
+mod session;
+mod usage;
+
+pub use answers::CostKey;
+pub(crate) use answers::SpawnForest;
+pub(crate) use detail::DetailFold;
+pub(crate) use projection::{BlockPlace, Projection};

@@ -1,0 +1,70 @@
+//! The recorder: the handle that a host embeds. It has no async runtime, no HTTP and no SQL.
+//!
+//! | module | role |
+//! |---|---|
+//! | [`Recorder`] | the one writer of a store: queue, tickets, one thread |
+//! | `core` | the write path without threads: admit, redact, number, append, sync, fold |
+//! | `prepare` | redact, encode, digest: on the caller's thread for batches |
+//! | `identity`, `id_file` | idempotency by `event_id`, across restarts |
+//! | `fold` | events to sessions, spans, costs, rate, findings |
+//! | `snapshot`, `derived` | the fold put aside; can be deleted at any time |
+//! | [`Reader`] | every answer, also in other processes while one writes |
+//! | [`Artifacts`] | content by its hash |
+//! | [`redact`] | secrets out, before the first byte |
+//! | `store` | the directory and its identity |
+//! | [`view`], [`query`] | the shapes of answers and of questions |
+//!
+//! Three words for three promises: *accepted* is in the queue, *written* survives the death of the
+//! process, *durable* survives a power cut. See [`Ticket`].
+//!
+//! Limits: one writer per store; a batch of 1,024 events; an artifact of 256 MiB; the queue's cap is
+//! the host's to choose, and every drop at the cap is counted and recorded.
+
+mod artifacts;
+mod core;
+mod derived;
+mod drops;
+mod error;
+mod fold;
+mod id_file;
+mod identity;
+mod open;
+mod options;
+mod prepare;
+pub mod query;
+mod reader;
+mod recorder;
+pub mod redact;
+mod seam;
+mod simulated;
+mod snapshot;
+mod store;
+mod ticket;
+mod verify;
+pub mod view;
+
+pub use flightrec_events as events;
+pub use flightrec_journal as journal;
+
+pub use artifacts::{Artifacts, MAX_ARTIFACT_BYTES};
+pub use error::{ArtifactError, LookupError, OpenError, ReadError, RecorderError, SINK_FAILURE, SinkFailure};
+pub use fold::CostKey;
+pub use options::{Mode, Options, Overflow};
+pub use reader::{AnswerError, Events, Reader, RecordedEvent};
+pub use recorder::{FlightRecorder, MAX_BATCH_EVENTS, Recorder};
+pub use seam::{Clock, IdSource, SystemClock, SystemIds};
+pub use simulated::SteppedRecorder;
+pub use store::{RECORDER_VERSION, STORE_FORMAT};
+pub use ticket::{BatchTicket, Receipt, Ticket};
+pub use verify::{VerifyError, VerifyStage, VerifyStep};
+
+/// Lower-case hex of `bytes`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 0xf] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
+    text
+}

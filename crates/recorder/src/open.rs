@@ -1,0 +1,175 @@
+//! Opening a store: to write, to read, and the fold that both begin with.
+
+use std::sync::{Arc, RwLock};
+
+use flightrec_events::{CheckedEvent, Registry, Timestamp};
+use flightrec_journal::{Block, Cursor, Damage, Reader as JournalReader, ScanItem, Seq, Storage, Writer};
+
+use crate::artifacts::Artifacts;
+use crate::core::{Core, Parts};
+use crate::derived;
+use crate::drops::DropCounter;
+use crate::error::{OpenError, ReadError};
+use crate::fold::Projection;
+use crate::identity::{ContentDigest, Identity};
+use crate::options::Options;
+use crate::reader::Reader;
+use crate::redact::Redactor;
+use crate::snapshot::{self, Loaded};
+use crate::store::{Lock, StoreFiles};
+
+/// A store, opened to write.
+pub(crate) struct Opened {
+    pub(crate) core: Core,
+    pub(crate) reader: Reader,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) redactor: Arc<Redactor>,
+    pub(crate) lock: Lock,
+}
+
+/// Opens a store to write, or makes one. Only this may repair the log.
+pub(crate) fn writer(
+    storage: Arc<dyn Storage>,
+    options: &Options,
+    drops: Arc<DropCounter>,
+) -> Result<Opened, OpenError> {
+    let lock = StoreFiles::lock(&*storage)?;
+    let files = StoreFiles::open_or_create(Arc::clone(&storage), options.ids.random(), options.clock.now())?;
+    let mut registry = files.registry()?;
+    for declaration in &options.declarations {
+        files.declare(&mut registry, declaration)?;
+    }
+    let registry = Arc::new(registry);
+    let (writer, recovery) = Writer::open(Arc::clone(&storage), files.id, options.journal)?;
+    let journal = JournalReader::open(Arc::clone(&storage), files.id)?;
+    let (mut projection, unusable) = put_aside(&files, &journal)?;
+    let last_seq = writer.next_seq().get() - 1;
+    if unusable.is_some() || projection.last_seq > Some(last_seq) {
+        projection = Projection::default();
+        storage.remove(snapshot::PATH).map_err(OpenError::io("remove", snapshot::PATH))?;
+    }
+    let snapshot_seq = projection.last_seq.unwrap_or(0);
+    let mut identity = Identity::open(Arc::clone(&storage), files.id, journal.clone(), last_seq)
+        .map_err(OpenError::io("read", derived::DIR))?;
+    catch_up(&journal, &mut projection, &mut identity)?;
+    let redactor = Arc::new(Redactor::with_policy(options.policy));
+    let mut core = Core::new(Parts {
+        files: files.clone(),
+        writer,
+        identity,
+        projection,
+        snapshot_seq,
+        redactor: Arc::clone(&redactor),
+        clock: Arc::clone(&options.clock),
+        ids: Arc::clone(&options.ids),
+        drops,
+    });
+    core.record_opening(&recovery)?;
+    let artifacts = Artifacts::new(storage, Arc::clone(&redactor));
+    let reader = Reader::new(files, journal, artifacts, core.projection(), None);
+    Ok(Opened { core, reader, registry, redactor, lock })
+}
+
+/// Opens a store to read. Nothing is written, and a writer may be at work meanwhile.
+pub(crate) fn reader(storage: Arc<dyn Storage>) -> Result<Reader, OpenError> {
+    let files = StoreFiles::open(Arc::clone(&storage))?;
+    let journal = JournalReader::open(Arc::clone(&storage), files.id)?;
+    let (projection, _) = put_aside(&files, &journal)?;
+    let cursor = journal.cursor(after(projection.last_seq));
+    let artifacts = Artifacts::of_reader(storage);
+    let reader = Reader::new(files, journal, artifacts, Arc::new(RwLock::new(projection)), Some(cursor));
+    reader.refresh()?;
+    Ok(reader)
+}
+
+/// The projection that was put aside, or an empty one, and why it could not be used if there was one.
+pub(crate) fn put_aside(
+    files: &StoreFiles,
+    journal: &JournalReader,
+) -> Result<(Projection, Option<String>), OpenError> {
+    let loaded = snapshot::load(&*files.storage, files.id, journal).map_err(OpenError::io("read", snapshot::PATH))?;
+    Ok(match loaded {
+        Loaded::Good(projection) => (*projection, None),
+        Loaded::Absent => (Projection::default(), None),
+        Loaded::Unusable(why) => (Projection::default(), Some(why)),
+    })
+}
+
+/// The position after `last`.
+pub(crate) fn after(last: Option<u64>) -> Seq {
+    Seq::new(last.unwrap_or(0) + 1)
+}
+
+/// Folds what neither the snapshot nor the id files hold.
+fn catch_up(journal: &JournalReader, projection: &mut Projection, identity: &mut Identity) -> Result<(), OpenError> {
+    let from = projection.last_seq.unwrap_or(0).min(identity.filed_seq());
+    let mut cursor = journal.cursor(Seq::new(from + 1));
+    while let Some(item) = cursor.next().map_err(ReadError::from)? {
+        match item {
+            ScanItem::Damage(damage) => note_damage(projection, &damage),
+            ScanItem::Block(block) => {
+                let fold = projection.last_seq.unwrap_or(0) < block.reference.last_seq().get();
+                if fold {
+                    projection.begin_block(&block.reference, block.chain);
+                }
+                let recorded_at = stamp(&block);
+                for (seq, stored) in block.records() {
+                    let event = decode(seq, stored)?;
+                    if fold {
+                        projection.apply(seq.get(), recorded_at, &event);
+                    }
+                    if seq.get() > identity.filed_seq() {
+                        identity.insert(event.event_id, ContentDigest::of(stored));
+                    }
+                }
+                if identity.is_full() {
+                    let filed = identity.file(block.reference.last_seq().get(), block.chain.as_bytes());
+                    if filed.is_err() {
+                        identity.put_off();
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Folds what a cursor sees now, up to the block that holds the position `until`.
+pub(crate) fn fold_on(cursor: &mut Cursor, projection: &RwLock<Projection>, until: u64) -> Result<(), ReadError> {
+    let last = || projection.read().unwrap_or_else(std::sync::PoisonError::into_inner).last_seq;
+    while last().unwrap_or(0) < until
+        && let Some(item) = cursor.next()?
+    {
+        match item {
+            ScanItem::Damage(damage) => {
+                note_damage(&mut projection.write().unwrap_or_else(std::sync::PoisonError::into_inner), &damage);
+            }
+            ScanItem::Block(block) => {
+                let recorded_at = stamp(&block);
+                let events = block
+                    .records()
+                    .map(|(seq, stored)| Ok((seq.get(), decode(seq, stored)?)))
+                    .collect::<Result<Vec<_>, ReadError>>()?;
+                let mut projection = projection.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+                projection.begin_block(&block.reference, block.chain);
+                for (seq, event) in &events {
+                    projection.apply(*seq, recorded_at, event);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn note_damage(projection: &mut Projection, damage: &Damage) {
+    projection.note_damage(damage.seq_from.map(Seq::get), damage.to_string());
+}
+
+/// When the block was recorded.
+pub(crate) fn stamp(block: &Block) -> Timestamp {
+    Timestamp::from_micros(block.stamp_us).unwrap_or_default()
+}
+
+pub(crate) fn decode(seq: Seq, stored: &[u8]) -> Result<CheckedEvent, ReadError> {
+    CheckedEvent::decode(stored).map_err(|source| ReadError::Event { seq: seq.get(), source })
+}

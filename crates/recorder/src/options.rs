@@ -1,0 +1,64 @@
+//! What a host chooses when it opens a recorder.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flightrec_journal::WriterOptions;
+
+use crate::redact::Policy;
+use crate::seam::{Clock, IdSource, SystemClock, SystemIds};
+
+/// How the rules that depend on the store are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// A violation of the life of a session is rejected: for those who record as things happen.
+    #[default]
+    Strict,
+    /// It is recorded, and raises a finding: for telemetry from elsewhere, which arrives late and out of order.
+    Lenient,
+}
+
+/// What happens when the queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overflow {
+    /// The caller waits, as long as it takes.
+    Block,
+    /// The caller waits so long; then the event is dropped and counted.
+    BlockFor(Duration),
+    /// The event is dropped and counted at once.
+    Drop,
+}
+
+/// What a host chooses when it opens a recorder.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The most submissions that wait to be written. A submission is one event, or one batch of at
+    /// most [`crate::MAX_BATCH_EVENTS`].
+    pub queue_cap: usize,
+    /// What happens when the queue is full.
+    pub overflow: Overflow,
+    /// Which detectors of personal data are on; detectors of secrets always are.
+    pub policy: Policy,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of identities.
+    pub ids: Arc<dyn IdSource>,
+    /// Sizes of the log's segments.
+    pub journal: WriterOptions,
+    /// JSON Schema files that declare more families; the store keeps them from then on.
+    pub declarations: Vec<Vec<u8>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            queue_cap: 65_536,
+            overflow: Overflow::Block,
+            policy: Policy::default(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            journal: WriterOptions::default(),
+            declarations: Vec::new(),
+        }
+    }
+}

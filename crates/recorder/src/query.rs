@@ -1,0 +1,151 @@
+//! Filters and orders, the same for every surface.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use flightrec_events::{Backend, State, Timestamp};
+
+use crate::reader::RecordedEvent;
+use crate::view::{SessionView, SpanView};
+
+/// What a list of sessions is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SessionOrder {
+    /// Creation, oldest first.
+    #[default]
+    Created,
+    /// Latest event, latest first.
+    Updated,
+    /// Own cost, largest first.
+    Cost,
+    /// Tokens, most first.
+    Tokens,
+    /// Elapsed time, longest first.
+    Elapsed,
+    /// Role, then creation.
+    Role,
+    /// State, then creation.
+    State,
+}
+
+/// Which sessions, in which order, how many.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SessionFilter {
+    /// In one of these states; any if empty.
+    pub states: Vec<State>,
+    /// With this role.
+    pub role: Option<String>,
+    /// Talking to this model.
+    pub model: Option<String>,
+    /// Of this work packet.
+    pub wp: Option<String>,
+    /// With this backend.
+    pub backend: Option<Backend>,
+    /// With an event at or after this time.
+    pub since: Option<Timestamp>,
+    /// Created before this time.
+    pub until: Option<Timestamp>,
+    /// The order.
+    pub order: SessionOrder,
+    /// The most sessions; all if absent.
+    pub limit: Option<usize>,
+}
+
+impl SessionFilter {
+    /// Whether every session passes.
+    pub(crate) fn is_open(&self) -> bool {
+        *self == Self { order: self.order, limit: self.limit, ..Self::default() }
+    }
+
+    /// Whether a session passes.
+    pub fn takes(&self, session: &SessionView) -> bool {
+        let is = |wanted: &Option<String>, found: &Option<Arc<str>>| {
+            wanted.is_none() || wanted.as_deref() == found.as_deref()
+        };
+        (self.states.is_empty() || self.states.contains(&session.state))
+            && is(&self.role, &session.role)
+            && is(&self.model, &session.model_id)
+            && is(&self.wp, &session.wp_id)
+            && (self.backend.is_none() || self.backend == session.backend)
+            && self.since.is_none_or(|since| session.updated_at.is_some_and(|at| at >= since))
+            && self.until.is_none_or(|until| session.created_at.or(session.updated_at).is_some_and(|at| at < until))
+    }
+
+    pub(crate) fn arrange(&self, mut sessions: Vec<SessionView>) -> Vec<SessionView> {
+        sessions.sort_by_cached_key(|session| (session.created_at, Arc::clone(&session.session_id)));
+        match self.order {
+            SessionOrder::Created => {}
+            SessionOrder::Updated => sessions.sort_by_key(|session| Reverse(session.updated_at)),
+            SessionOrder::Cost => sessions.sort_by_key(|session| Reverse(session.cost.own_nanos)),
+            SessionOrder::Tokens => sessions.sort_by_key(|session| Reverse(session.tokens.total)),
+            SessionOrder::Elapsed => sessions.sort_by_key(|session| Reverse(elapsed_us(session))),
+            SessionOrder::Role => sessions.sort_by(|a, b| a.role.cmp(&b.role)),
+            SessionOrder::State => sessions.sort_by_key(|session| session.state),
+        }
+        sessions.truncate(self.limit.unwrap_or(usize::MAX));
+        sessions
+    }
+}
+
+/// How long a session has lived by its own events, in microseconds; `None` if its beginning is unknown.
+pub fn elapsed_us(session: &SessionView) -> Option<i64> {
+    let end = session.ended_at.or(session.updated_at)?;
+    Some(end.micros_since(session.created_at?))
+}
+
+/// Which events.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventFilter {
+    /// Of this session, by its whole id.
+    pub session: Option<Arc<str>>,
+    /// From this position on.
+    pub from_seq: Option<u64>,
+    /// With one of these codes or types; any if empty.
+    pub kinds: Vec<String>,
+    /// At or after this time.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+    /// The most events; all if absent.
+    pub limit: Option<usize>,
+}
+
+impl EventFilter {
+    /// All events of one session.
+    pub fn of_session(id: Arc<str>) -> Self {
+        Self { session: Some(id), ..Self::default() }
+    }
+
+    pub(crate) fn takes(&self, event: &RecordedEvent) -> bool {
+        let kind = |wanted: &String| wanted == event.event.code() || wanted == event.event.type_name();
+        (self.kinds.is_empty() || self.kinds.iter().any(kind))
+            && self.since.is_none_or(|since| event.event.timestamp >= since)
+            && self.until.is_none_or(|until| event.event.timestamp < until)
+    }
+}
+
+/// Which spans.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SpanFilter {
+    /// Of this session, by its whole id.
+    pub session: Option<Arc<str>>,
+    /// With `start < to AND end > from`; an open span has no end yet.
+    pub overlaps: Option<(Timestamp, Timestamp)>,
+    /// The most spans; all if absent.
+    pub limit: Option<usize>,
+}
+
+impl SpanFilter {
+    /// Whether a span passes.
+    pub fn takes(&self, span: &SpanView) -> bool {
+        self.overlaps.is_none_or(|(from, to)| {
+            span.start.or(span.end).is_some_and(|start| start < to) && span.end.is_none_or(|end| end > from)
+        })
+    }
+
+    pub(crate) fn arrange(&self, mut spans: Vec<SpanView>) -> Vec<SpanView> {
+        spans.retain(|span| self.takes(span));
+        spans.truncate(self.limit.unwrap_or(usize::MAX));
+        spans
+    }
+}

@@ -1,0 +1,394 @@
+//! Answers: everything that can be asked of a store, without changing a byte of it.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use flightrec_events::{CheckedEvent, Registry, SessionPrefix, Timestamp};
+use flightrec_journal::{Block, BlockRef, Cursor, DiskStorage, Reader as JournalReader, Storage};
+
+use crate::artifacts::Artifacts;
+use crate::error::{LookupError, OpenError, ReadError};
+use crate::fold::{CostKey, DetailFold, Projection, SpawnForest};
+use crate::open;
+use crate::query::{EventFilter, SessionFilter, SpanFilter};
+use crate::store::StoreFiles;
+use crate::view::{CostRow, Finding, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView};
+
+/// How many verified blocks are held for the next question, and how many bytes of records at most; the
+/// block that was read last is held whatever its size.
+const CACHED_BLOCKS: usize = 64;
+const CACHED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Blocks that were read lately, oldest first, with the bytes of their records.
+#[derive(Debug, Default)]
+struct BlockCache {
+    blocks: VecDeque<(usize, Arc<Block>)>,
+    bytes: usize,
+}
+
+impl BlockCache {
+    fn find(&self, reference: &BlockRef) -> Option<Arc<Block>> {
+        self.blocks.iter().find(|(_, block)| block.reference == *reference).map(|(_, block)| Arc::clone(block))
+    }
+
+    fn keep(&mut self, block: &Arc<Block>) {
+        let bytes = block.records().map(|(_, record)| record.len()).sum();
+        self.blocks.push_back((bytes, Arc::clone(block)));
+        self.bytes += bytes;
+        while self.blocks.len() > CACHED_BLOCKS || (self.bytes > CACHED_BYTES && self.blocks.len() > 1) {
+            let Some((gone, _)) = self.blocks.pop_front() else { return };
+            self.bytes -= gone;
+        }
+    }
+}
+
+/// An event as the record holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedEvent {
+    /// Its position, gap-free from 1.
+    pub seq: u64,
+    /// When it was recorded, on the recorder's clock.
+    pub recorded_at: Timestamp,
+    /// The event.
+    pub event: CheckedEvent,
+}
+
+impl RecordedEvent {
+    /// Appends the event as one JSON object, `seq` and `recorded_at` included.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        self.event.write_json(out, Some((self.seq, self.recorded_at)));
+    }
+}
+
+/// Answers questions about a store. Opening one in another process than the writer's works at any
+/// time; [`Reader::refresh`] takes in what has been written since.
+#[derive(Debug)]
+pub struct Reader {
+    files: StoreFiles,
+    journal: JournalReader,
+    artifacts: Artifacts,
+    projection: Arc<RwLock<Projection>>,
+    /// Follows the log where no writer in this process keeps the projection up to date.
+    cursor: Option<Mutex<Cursor>>,
+    cache: Mutex<BlockCache>,
+}
+
+impl Reader {
+    /// Opens the store in a directory to read.
+    ///
+    /// # Errors
+    /// [`OpenError::NoStore`] if there is none, [`OpenError::NewerFormat`] if a later version wrote it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_storage(Arc::new(DiskStorage::new(path.as_ref())))
+    }
+
+    /// Opens the store that a storage holds to read.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_storage(storage: Arc<dyn Storage>) -> Result<Self, OpenError> {
+        open::reader(storage)
+    }
+
+    pub(crate) fn new(
+        files: StoreFiles,
+        journal: JournalReader,
+        artifacts: Artifacts,
+        projection: Arc<RwLock<Projection>>,
+        cursor: Option<Cursor>,
+    ) -> Self {
+        Self { files, journal, artifacts, projection, cursor: cursor.map(Mutex::new), cache: Mutex::default() }
+    }
+
+    /// Takes in what has been written since the last time. A reader that belongs to a recorder sees
+    /// everything durable without it.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read.
+    pub fn refresh(&self) -> Result<(), ReadError> {
+        let Some(cursor) = &self.cursor else { return Ok(()) };
+        let mut cursor = cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        open::fold_on(&mut cursor, &self.projection, u64::MAX).inspect_err(|_| {
+            // The cursor may have gone beyond what was folded; the next attempt begins where the fold ended.
+            *cursor = self.journal.cursor(open::after(self.last_seq()));
+        })
+    }
+
+    pub(crate) fn projection(&self) -> RwLockReadGuard<'_, Projection> {
+        self.projection.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) const fn files(&self) -> &StoreFiles {
+        &self.files
+    }
+
+    pub(crate) const fn journal(&self) -> &JournalReader {
+        &self.journal
+    }
+
+    /// The families that the store was written with.
+    ///
+    /// # Errors
+    /// [`OpenError`] if a declaration file is damaged.
+    pub fn registry(&self) -> Result<Registry, OpenError> {
+        self.files.registry()
+    }
+
+    /// Content by its hash.
+    pub const fn artifacts(&self) -> &Artifacts {
+        &self.artifacts
+    }
+
+    /// The last position that is visible; `None` in an empty store.
+    pub fn last_seq(&self) -> Option<u64> {
+        self.projection().last_seq
+    }
+
+    /// How many events the store holds.
+    pub fn event_count(&self) -> u64 {
+        self.projection().events
+    }
+
+    /// The whole id of the one session that begins with `prefix`.
+    ///
+    /// # Errors
+    /// [`LookupError`] if there is none, or more than one.
+    pub fn resolve(&self, prefix: &str) -> Result<Arc<str>, LookupError> {
+        let projection = self.projection();
+        if let Some(session) = projection.session(prefix) {
+            return Ok(Arc::clone(&session.id));
+        }
+        let found: Vec<&Arc<str>> =
+            projection.sessions.iter().map(|session| &session.id).filter(|id| id.starts_with(prefix)).collect();
+        match found.as_slice() {
+            [one] => Ok(Arc::clone(one)),
+            [] => Err(LookupError::NotFound(prefix.chars().filter(|c| !c.is_control()).take(64).collect())),
+            several => Err(LookupError::Ambiguous {
+                prefix: prefix.to_owned(),
+                count: several.len(),
+                examples: several.iter().take(3).map(|id| &***id).collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+
+    /// The sessions that pass a filter, in its order.
+    pub fn sessions(&self, filter: &SessionFilter) -> Vec<SessionView> {
+        let projection = self.projection();
+        let forest = SpawnForest::new(&projection);
+        let views =
+            projection.sessions.iter().map(|session| forest.view(session)).filter(|view| filter.takes(view)).collect();
+        filter.arrange(views)
+    }
+
+    /// Everything about one session, named by its id or a unique beginning of it.
+    ///
+    /// # Errors
+    /// [`LookupError`] if no one session answers, [`ReadError`] if its events cannot be read.
+    pub fn session(&self, id: &str) -> Result<SessionDetail, AnswerError> {
+        let id = self.resolve(id)?;
+        let mut fold = DetailFold::default();
+        for event in self.events(&EventFilter::of_session(Arc::clone(&id))) {
+            let event = event?;
+            fold.apply(event.seq, &event.event);
+        }
+        let (spans, states) = fold.finish();
+        let tree = self.tree(&id)?;
+        Ok(SessionDetail { session: tree.session, states, spans, children: tree.children })
+    }
+
+    /// A session with its descendants.
+    ///
+    /// # Errors
+    /// [`LookupError`] if no one session answers.
+    pub fn tree(&self, id: &str) -> Result<TreeView, LookupError> {
+        let id = self.resolve(id)?;
+        let projection = self.projection();
+        let session = projection.session(&id).ok_or_else(|| LookupError::NotFound(id.to_string()))?;
+        Ok(SpawnForest::new(&projection).tree(session))
+    }
+
+    /// The trees of all sessions that nobody in this store spawned. Where sessions claim to have spawned
+    /// each other in a circle, the first of them stands for it.
+    pub fn trees(&self) -> Vec<TreeView> {
+        let projection = self.projection();
+        let forest = SpawnForest::new(&projection);
+        forest.roots().into_iter().map(|session| forest.tree(session)).collect()
+    }
+
+    /// The events that pass a filter, in the order of the log. They are read as they are taken.
+    pub fn events(&self, filter: &EventFilter) -> Events<'_> {
+        let projection = self.projection();
+        let from = filter.from_seq.unwrap_or(1);
+        let blocks = match &filter.session {
+            Some(id) => projection.session(id).map_or_else(VecDeque::new, |session| {
+                session
+                    .blocks
+                    .iter()
+                    .map(|at| projection.blocks[*at as usize])
+                    .filter(|block| block.last_seq() >= from)
+                    .collect()
+            }),
+            None => projection.blocks.iter().copied().filter(|block| block.last_seq() >= from).collect(),
+        };
+        let prefix = filter.session.as_deref().map(SessionPrefix::new);
+        Events {
+            reader: self,
+            blocks,
+            ready: VecDeque::new(),
+            filter: filter.clone(),
+            prefix,
+            left: filter.limit.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// One event by its position.
+    ///
+    /// # Errors
+    /// [`ReadError`] if its block cannot be read.
+    pub fn event(&self, seq: u64) -> Result<Option<RecordedEvent>, ReadError> {
+        let Some(place) = self.projection().block_of(seq).copied() else { return Ok(None) };
+        let block = self.block(&place.reference())?;
+        let found = block.records().find(|(at, _)| at.get() == seq);
+        found
+            .map(|(at, stored)| {
+                Ok(RecordedEvent { seq, recorded_at: open::stamp(&block), event: open::decode(at, stored)? })
+            })
+            .transpose()
+    }
+
+    fn block(&self, reference: &BlockRef) -> Result<Arc<Block>, ReadError> {
+        if let Some(block) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).find(reference) {
+            return Ok(block);
+        }
+        let block = Arc::new(self.journal.read_block(reference)?);
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(&block);
+        Ok(block)
+    }
+
+    /// The spans that pass a filter, by start.
+    ///
+    /// # Errors
+    /// [`ReadError`] if events cannot be read.
+    pub fn spans(&self, filter: &SpanFilter) -> Result<Vec<SpanView>, ReadError> {
+        let events = EventFilter { session: filter.session.clone(), ..EventFilter::default() };
+        let mut fold = DetailFold::default();
+        for event in self.events(&events) {
+            let event = event?;
+            fold.apply(event.seq, &event.event);
+        }
+        Ok(filter.arrange(fold.into_spans()))
+    }
+
+    /// A session's thread, in the order of the log; of all sessions with `None`.
+    ///
+    /// # Errors
+    /// [`ReadError`] if events cannot be read.
+    pub fn messages(&self, session: Option<Arc<str>>) -> Result<Vec<MessageView>, ReadError> {
+        let mut fold = DetailFold::default();
+        for event in self.events(&EventFilter { session, ..EventFilter::default() }) {
+            let event = event?;
+            fold.apply(event.seq, &event.event);
+        }
+        Ok(fold.into_messages())
+    }
+
+    /// Usage and cost by a key, of the sessions that pass a filter; largest cost first.
+    pub fn cost(&self, key: CostKey, filter: &SessionFilter) -> Vec<CostRow> {
+        let projection = self.projection();
+        if filter.is_open() {
+            return projection.cost_rows(key, &|_| true);
+        }
+        let forest = SpawnForest::new(&projection);
+        projection.cost_rows(key, &|session| filter.takes(&forest.view(session)))
+    }
+
+    /// The rate of use over the window that ends at `now`.
+    pub fn rate(&self, now: Timestamp, window_s: u64) -> RateView {
+        self.projection().rate(now, window_s)
+    }
+
+    /// All findings: those of the store, then those of every session.
+    pub fn findings(&self) -> Vec<Finding> {
+        let projection = self.projection();
+        let forest = SpawnForest::new(&projection);
+        let mut findings = projection.store_findings();
+        findings.extend(projection.sessions.iter().flat_map(|session| forest.view(session).findings));
+        findings
+    }
+}
+
+/// A question about one session could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// No one session answers to the name.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// Its events cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Events, read block by block as they are taken. A block that cannot be read is one error, and what
+/// comes after it follows.
+#[derive(Debug)]
+pub struct Events<'a> {
+    reader: &'a Reader,
+    blocks: VecDeque<crate::fold::BlockPlace>,
+    ready: VecDeque<RecordedEvent>,
+    filter: EventFilter,
+    prefix: Option<SessionPrefix>,
+    left: usize,
+}
+
+impl Events<'_> {
+    fn read_next_block(&mut self) -> Result<bool, ReadError> {
+        let Some(place) = self.blocks.pop_front() else { return Ok(false) };
+        let block = self.reader.block(&place.reference())?;
+        let recorded_at = open::stamp(&block);
+        for (seq, stored) in block.records() {
+            let wanted = self.filter.from_seq.is_none_or(|from| seq.get() >= from)
+                && self.prefix.as_ref().is_none_or(|prefix| prefix.matches(stored));
+            if wanted {
+                let event = RecordedEvent { seq: seq.get(), recorded_at, event: open::decode(seq, stored)? };
+                if self.filter.takes(&event) {
+                    self.ready.push_back(event);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Iterator for Events<'_> {
+    type Item = Result<RecordedEvent, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                self.left -= 1;
+                return Some(Ok(event));
+            }
+            match self.read_next_block() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl Reader {
+    /// The ids of all sessions, in the order in which they were first seen.
+    pub fn session_ids(&self) -> Vec<Arc<str>> {
+        self.projection().sessions.iter().map(|session| Arc::clone(&session.id)).collect()
+    }
+
+    /// The findings that concern no single session, such as lost parts of the log.
+    pub fn store_findings(&self) -> Vec<Finding> {
+        self.projection().store_findings()
+    }
+}

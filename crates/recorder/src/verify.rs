@@ -1,0 +1,225 @@
+//! `verify`: reads everything again and names what is not as it was written.
+
+use std::collections::HashSet;
+use std::sync::{Arc, RwLock};
+
+use flightrec_events::{ArtifactId, Event, Payload};
+use flightrec_journal::{ScanItem, Seq};
+
+use crate::derived;
+use crate::error::{ArtifactError, OpenError, ReadError};
+use crate::fold::Projection;
+use crate::id_file;
+use crate::open;
+use crate::reader::Reader;
+use crate::store::StoreFiles;
+use crate::view::{DamageView, ProjectionCheck, VerifyView};
+
+/// How far a verification has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifyStep {
+    /// What is being read.
+    pub stage: VerifyStage,
+    /// Events read in this stage.
+    pub events: u64,
+}
+
+/// What a verification reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VerifyStage {
+    /// Checksums, chain and numbering of the log.
+    Log,
+    /// Events, folded again.
+    Events,
+    /// Content.
+    Artifacts,
+}
+
+/// A verification could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Artifacts cannot be read.
+    #[error(transparent)]
+    Artifacts(#[from] ArtifactError),
+}
+
+/// The log, folded from its beginning.
+struct FoldedAnew {
+    projection: Projection,
+    /// SHA-256 of the content that events name.
+    named: HashSet<[u8; 32]>,
+    unreadable: Vec<DamageView>,
+}
+
+impl Reader {
+    /// Reads the whole store again: checksums, hash chain, gap-free positions, artifact hashes, and
+    /// the projections against the events. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`VerifyError`] if something cannot be read at all; what is damaged is in the answer.
+    pub fn verify(&self, progress: &mut dyn FnMut(VerifyStep)) -> Result<VerifyView, VerifyError> {
+        let files = self.files();
+        if StoreFiles::open(Arc::clone(&files.storage))?.id != files.id {
+            return Err(
+                OpenError::Damaged("its STORE file is another store's; restore it from a copy".to_owned()).into()
+            );
+        }
+        files.registry()?;
+        let report = flightrec_journal::verify(&files.storage, files.id, |at| {
+            progress(VerifyStep { stage: VerifyStage::Log, events: at.records });
+        })
+        .map_err(ReadError::from)?;
+        let mut damage: Vec<DamageView> = report
+            .damage
+            .iter()
+            .map(|found| DamageView {
+                kind: found.kind.name().to_owned(),
+                segment: format!("journal/{:010}.frj", found.segment.get()),
+                seq_from: found.seq_from.map(Seq::get),
+                seq_to: found.seq_to.map(Seq::get),
+                detail: found.detail.clone(),
+            })
+            .collect();
+        // What was put aside is taken first: the log, which only grows, holds all of it then.
+        let (aside, unusable) = open::put_aside(files, self.journal())?;
+        let FoldedAnew { projection: folded, named, unreadable } = self.fold_anew(progress)?;
+        damage.extend(unreadable);
+        damage.extend(self.check_derived(unusable)?);
+        let projections = self.compare(aside, &folded)?;
+        progress(VerifyStep { stage: VerifyStage::Artifacts, events: 0 });
+        let (artifacts, bad) = self.artifacts().verify(&named)?;
+        damage.extend(bad);
+        Ok(VerifyView {
+            ok: damage.is_empty() && projections == ProjectionCheck::Match,
+            events: report.records,
+            first_seq: report.first_seq.map(Seq::get),
+            last_seq: report.last_seq.map(Seq::get),
+            chain_head: report.chain_head.to_string(),
+            damage,
+            artifacts,
+            projections,
+        })
+    }
+
+    /// Folds the log from its beginning, and collects the hashes that events name.
+    fn fold_anew(&self, progress: &mut dyn FnMut(VerifyStep)) -> Result<FoldedAnew, ReadError> {
+        let mut projection = Projection::default();
+        let mut named = HashSet::new();
+        let mut unreadable = Vec::new();
+        let mut cursor = self.journal().cursor(Seq::FIRST);
+        while let Some(item) = cursor.next()? {
+            match item {
+                ScanItem::Damage(damage) => projection.note_damage(damage.seq_from.map(Seq::get), damage.to_string()),
+                ScanItem::Block(block) => {
+                    projection.begin_block(&block.reference, block.chain);
+                    let recorded_at = open::stamp(&block);
+                    for (seq, stored) in block.records() {
+                        match open::decode(seq, stored) {
+                            Ok(event) => {
+                                projection.apply(seq.get(), recorded_at, &event);
+                                name_artifacts(&event, &mut named);
+                            }
+                            Err(error) => unreadable.push(DamageView {
+                                kind: "unreadable_event".to_owned(),
+                                segment: format!("journal/{:010}.frj", block.reference.segment.get()),
+                                seq_from: Some(seq.get()),
+                                seq_to: Some(seq.get()),
+                                detail: error.to_string(),
+                            }),
+                        }
+                    }
+                    progress(VerifyStep { stage: VerifyStage::Events, events: projection.events });
+                }
+            }
+        }
+        Ok(FoldedAnew { projection, named, unreadable })
+    }
+
+    /// Compares what was put aside, brought up to the same position, with the fold of the whole log.
+    fn compare(&self, aside: Projection, folded: &Projection) -> Result<ProjectionCheck, ReadError> {
+        let mut cursor = self.journal().cursor(open::after(aside.last_seq));
+        let aside = RwLock::new(aside);
+        // A writer may be at work: what came after the other fold ended is left out.
+        open::fold_on(&mut cursor, &aside, folded.last_seq.unwrap_or(0))?;
+        let aside = aside.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(if aside.same_answers(folded) { ProjectionCheck::Match } else { ProjectionCheck::Differ })
+    }
+
+    /// What is damaged among the files that are made from the log.
+    fn check_derived(&self, unusable: Option<String>) -> Result<Vec<DamageView>, VerifyError> {
+        let files = self.files();
+        let derived_damage = |kind: &str, segment: &str, detail: String| DamageView {
+            kind: kind.to_owned(),
+            segment: segment.to_owned(),
+            seq_from: None,
+            seq_to: None,
+            detail,
+        };
+        let mut damage = Vec::new();
+        if let Some(why) = unusable {
+            damage.push(derived_damage(
+                "bad_snapshot",
+                crate::snapshot::PATH,
+                format!("{why}; it is made again at the next open"),
+            ));
+        }
+        for path in id_file::damaged_files(&*files.storage, files.id, self.journal())
+            .map_err(OpenError::io("read", derived::DIR))?
+        {
+            damage.push(derived_damage(
+                "bad_index",
+                &path,
+                "its bytes do not have their digest; it is made again at the next open".to_owned(),
+            ));
+        }
+        Ok(damage)
+    }
+}
+
+/// Collects the artifacts that an event names.
+fn name_artifacts(event: &Event, named: &mut HashSet<[u8; 32]>) {
+    let mut name = |id: Option<ArtifactId>| {
+        if let Some(id) = id {
+            named.insert(*id.sha256().as_bytes());
+        }
+    };
+    match &event.payload {
+        Payload::SessionMessage(message) => name(message.content_artifact_id),
+        Payload::SpawnRequested(spawn) => name(spawn.task_payload_artifact_id),
+        Payload::AnnounceBack(announce) => name(Some(announce.summary_artifact_id)),
+        Payload::SessionCheckpointed(checkpoint) => name(Some(checkpoint.checkpoint_artifact_id)),
+        Payload::ToolCall(call) => {
+            for reference in [&call.args_ref, &call.result_ref].into_iter().flatten() {
+                name(ArtifactId::parse_text(reference.as_str()).ok());
+            }
+        }
+        Payload::MailboxMessageCreated(message) => name(ArtifactId::parse_text(message.body_ref.as_str()).ok()),
+        Payload::SessionCreated(_)
+        | Payload::SessionStateChange(_)
+        | Payload::SessionCompleted(_)
+        | Payload::BudgetWarning(_)
+        | Payload::SchedulerEnqueue(_)
+        | Payload::SchedulerDispatch(_)
+        | Payload::SchedulerRateLimited(_)
+        | Payload::SchedulerCancelled(_)
+        | Payload::SpawnAccepted(_)
+        | Payload::SpawnRejected(_)
+        | Payload::CascadeCancel(_)
+        | Payload::CrossSessionRead(_)
+        | Payload::LlmInference(_)
+        | Payload::WorkflowRecovery(_)
+        | Payload::SpanOpened(_)
+        | Payload::SpanClosed(_)
+        | Payload::RecorderOpened(_)
+        | Payload::RecorderRecovered(_)
+        | Payload::RecorderRetentionPurged(_)
+        | Payload::RecorderEventsDropped(_)
+        | Payload::Declared(_) => {}
+    }
+}
