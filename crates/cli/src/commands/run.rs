@@ -1,0 +1,81 @@
+//! From the arguments to the command.
+
+use clap::Parser;
+use flightrec_events::Timestamp;
+use flightrec_recorder::view::FindingKind;
+use flightrec_recorder::{Clock, Reader, SystemClock};
+
+use super::{
+    artifact, completions, cost, doctor, events, export, findings, intake, messages, rate, schema, sessions, show,
+    spans, tree, validate, verify,
+};
+use crate::args::{Cli, Command, Format};
+use crate::console::Console;
+use crate::exit::{Failure, Outcome, tell};
+use crate::output::only_schema_has_markdown;
+use crate::store::Store;
+
+/// What every command has at hand.
+pub(crate) struct Run {
+    /// How to talk to the user.
+    pub(crate) console: Console,
+    /// The store that was named.
+    pub(crate) store: Store,
+    clock: SystemClock,
+}
+
+impl Run {
+    /// Opens the store to read. That a part of it is lost is said at once, so that no answer passes for whole.
+    pub(crate) fn reader(&self) -> Result<Reader, Failure> {
+        let reader = self.store.reader()?;
+        if has_gaps(&reader) {
+            tell(&format!(
+                "{}: a part of this store is lost, and answers come from the rest: `flightrec verify` names the damage",
+                self.store.path.display()
+            ));
+        }
+        Ok(reader)
+    }
+
+    /// The present time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// Whether the log has places that cannot be read.
+pub(crate) fn has_gaps(reader: &Reader) -> bool {
+    reader.store_findings().iter().any(|finding| finding.kind == FindingKind::Gap)
+}
+
+/// Runs what the arguments ask for.
+pub(crate) fn run() -> Outcome {
+    let Cli { global, command } = Cli::try_parse().map_err(Failure::Arguments)?;
+    if let Command::Completions(args) = &command {
+        return completions::run(args);
+    }
+    if global.format == Some(Format::Markdown) && !matches!(command, Command::Schema(_)) {
+        return Err(only_schema_has_markdown());
+    }
+    let console = Console::new(global.format.unwrap_or_default(), global.quiet, global.color);
+    let run = Run { console, store: Store::new(global.data, global.families)?, clock: SystemClock };
+    match command {
+        Command::Record(args) => intake::run(&run, &args),
+        Command::Validate(args) => validate::run(&run, &args),
+        Command::Sessions(args) => sessions::run(&run, &args),
+        Command::Show(args) => show::run(&run, &args),
+        Command::Events(args) => events::run(&run, &args),
+        Command::Spans(args) => spans::run(&run, &args),
+        Command::Messages(args) => messages::run(&run, &args),
+        Command::Tree(args) => tree::run(&run, &args),
+        Command::Cost(args) => cost::run(&run, &args),
+        Command::Rate(args) => rate::run(&run, &args),
+        Command::Findings(args) => findings::run(&run, &args),
+        Command::Artifact(command) => artifact::run(&run, &command),
+        Command::Export(args) => export::run(&run, &args, global.format),
+        Command::Verify(_) => verify::run(&run),
+        Command::Schema(args) => schema::run(&run, &args),
+        Command::Doctor(_) => doctor::run(&run),
+        Command::Completions(args) => completions::run(&args),
+    }
+}

@@ -1,0 +1,69 @@
+//! Which sessions a list of events, spans or messages is about.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use flightrec_events::{Kind, Registry};
+use flightrec_recorder::Reader;
+
+use super::Run;
+use crate::args::SessionFilters;
+use crate::exit::Failure;
+
+/// One session, those that pass a filter, or all.
+pub(crate) struct Scope {
+    /// The one session that was named, by its whole id.
+    pub(crate) session: Option<Arc<str>>,
+    passing: Option<HashSet<Arc<str>>>,
+}
+
+impl Scope {
+    /// What the user asked for.
+    pub(crate) fn new(
+        run: &Run,
+        reader: &Reader,
+        session: Option<&str>,
+        filters: &SessionFilters,
+    ) -> Result<Self, Failure> {
+        let session = session.map(|prefix| run.store.resolve(reader, prefix)).transpose()?;
+        let mut scope = Self { session, passing: None };
+        scope.refresh(reader, filters);
+        Ok(scope)
+    }
+
+    /// Looks again which sessions pass the filters, after the reader has seen more.
+    pub(crate) fn refresh(&mut self, reader: &Reader, filters: &SessionFilters) {
+        if !filters.is_open() {
+            self.passing =
+                Some(reader.sessions(&filters.filter()).into_iter().map(|session| session.session_id).collect());
+        }
+    }
+
+    /// Whether something of this session is wanted.
+    pub(crate) fn takes(&self, session: Option<&str>) -> bool {
+        let named = self.session.is_none() || self.session.as_deref() == session;
+        named && self.passing.as_ref().is_none_or(|passing| session.is_some_and(|session| passing.contains(session)))
+    }
+}
+
+/// The codes and types that the user's words name: one each, or all that begin so with a `*` at the end.
+pub(crate) fn kinds(registry: &Registry, words: &[String]) -> Result<Vec<String>, Failure> {
+    let declared = registry.declared().flat_map(|family| [family.code(), family.type_name()]);
+    let known: Vec<&str> = Kind::ALL.iter().flat_map(|kind| [kind.code(), kind.type_name()]).chain(declared).collect();
+    let mut kinds = Vec::new();
+    for word in words {
+        let before = kinds.len();
+        match word.strip_suffix('*') {
+            Some(prefix) => {
+                kinds.extend(known.iter().filter(|kind| kind.starts_with(prefix)).map(|kind| (*kind).to_owned()));
+            }
+            None => kinds.extend(known.iter().filter(|kind| *kind == word).map(|kind| (*kind).to_owned())),
+        }
+        if kinds.len() == before {
+            return Err(Failure::usage(format!(
+                "no kind of event is called `{word}`: `flightrec schema` lists codes and types"
+            )));
+        }
+    }
+    Ok(kinds)
+}

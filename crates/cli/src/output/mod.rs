@@ -1,0 +1,23 @@
+//! Everything that reaches standard output: lists and single objects, in the format that was asked for.
+//!
+//! - `lister`: a list, printed as it comes
+//! - `table`: aligned columns, in pages, so that a long list needs no more memory than a short one
+//! - `csv`: one row for each object, nested fields flattened with dots
+//! - `shape`: which fields each object has
+//! - `words`: money, counts, durations as people read them
+//! - `indent`: JSON as people read it
+//! - `file`: output into a file that is whole or not there
+
+mod csv;
+mod file;
+mod indent;
+mod lister;
+mod shape;
+mod table;
+pub(crate) mod words;
+
+pub(crate) use file::write_file;
+pub(crate) use indent::indented;
+pub(crate) use lister::{Lister, only_schema_has_markdown, print_object};
+pub(crate) use shape::Item;
+pub(crate) use table::{Align, Cell, Column, Table};

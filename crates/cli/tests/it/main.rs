@@ -1,0 +1,19 @@
+//! The real binary, driven from outside, a module for each behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
+
+mod artifacts;
+mod conformance;
+mod damage;
+mod families;
+mod filters;
+mod help;
+mod input;
+mod live;
+mod memory;
+mod refusals;
+mod secrets;
+mod shapes;
+mod support;
+mod terminals;
+mod truth;
+mod workload;
