@@ -1,8 +1,8 @@
 //! `cargo xtask fuzz-smoke`: every fuzz target for a short while.
 //!
-//! With a nightly toolchain and cargo-fuzz the targets run under libFuzzer for some seconds
-//! each. Without them the stable runner in `fuzz/` takes the same functions through their seeds
-//! and a fixed number of mutations; it repeats exactly, so that a failure can be shown to others.
+//! The stable runner in `fuzz/` takes the targets through their seeds and a fixed number of
+//! mutations; it repeats exactly, so that a failure can be shown to others. With `--libfuzzer` the
+//! same functions run under cargo-fuzz and a nightly toolchain, which this asks for by name only.
 
 use std::fs;
 
@@ -12,30 +12,36 @@ use crate::process::{Job, Stopwatch};
 use crate::workspace::{Side, Workspace};
 
 const DEFAULT_SECONDS: u32 = 10;
-const DEFAULT_ROUNDS: u32 = 20_000;
 
-/// Runs each target by whichever way this machine has.
+/// Runs each target by the stable runner, or with `--libfuzzer` by cargo-fuzz.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Error> {
     let mut options = Options::new(arguments);
-    let seconds = options.value("--seconds")?.unwrap_or(DEFAULT_SECONDS);
-    let rounds = options.value("--rounds")?.unwrap_or(DEFAULT_ROUNDS);
+    let seconds: Option<u32> = options.value("--seconds")?;
+    let rounds: Option<u32> = options.value("--rounds")?;
+    let libfuzzer = options.switch("--libfuzzer");
     options.finish()?;
+    if libfuzzer && rounds.is_some() {
+        return Err(Error::Usage("cargo-fuzz runs by time: give it --seconds".to_owned()));
+    }
 
     let watch = Stopwatch::start();
     let targets = targets(workspace)?;
-    if cargo_fuzz(workspace).arg("--version").works() {
-        println!("cargo-fuzz is here: {seconds} s for each of {}", targets.join(", "));
+    if libfuzzer {
+        if !cargo_fuzz(workspace).arg("--version").works() {
+            return Err(Error::Check(
+                "--libfuzzer needs a nightly toolchain and `cargo install cargo-fuzz`; without it the stable runner \
+                 takes the same targets"
+                    .to_owned(),
+            ));
+        }
         for target in &targets {
-            under_libfuzzer(workspace, target, seconds)?;
+            under_libfuzzer(workspace, target, seconds.unwrap_or(DEFAULT_SECONDS))?;
         }
     } else {
-        println!(
-            "no cargo-fuzz with a nightly toolchain here: the stable runner takes {} through \
-             their seeds and {rounds} mutations each",
-            targets.join(", ")
-        );
+        let limit = |name: &str, number: Option<u32>| number.map(|number| [name.to_owned(), number.to_string()]);
+        let limits = [limit("--rounds", rounds), limit("--seconds", seconds)];
         for target in &targets {
-            smoke(workspace).args(["run", target, "--rounds", &rounds.to_string()]).run()?;
+            smoke(workspace).args(["run", target]).args(limits.iter().flatten().flatten()).run()?;
         }
     }
     println!("fuzz-smoke: {} targets in {:.1} s", targets.len(), watch.elapsed().as_secs_f64());
@@ -70,7 +76,7 @@ fn under_libfuzzer(workspace: &Workspace, target: &str, seconds: u32) -> Result<
     let seeds = corpus.to_string_lossy();
     smoke(workspace).args(["seeds", target, &*seeds]).run()?;
     cargo_fuzz(workspace)
-        .args(["run", "--features", "libfuzzer", "--target-dir"])
+        .args(["run", "--fuzz-dir", Side::Fuzz.directory(), "--features", "libfuzzer", "--target-dir"])
         .arg(workspace.target().join("fuzz").into_os_string())
         .args([target, &*seeds, "--"])
         .arg(format!("-max_total_time={seconds}"))

@@ -59,14 +59,14 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "sabotage",
-        options: "[--only SWITCH] [--sim-passed]",
+        options: "[--only SWITCH]",
         does: "break the build on purpose, switch by switch; each break must be caught",
         run: sabotage::run,
     },
     Chore {
         name: "fuzz-smoke",
-        options: "[--seconds N] [--rounds N]",
-        does: "each fuzz target for a short while, by cargo-fuzz or by the stable runner",
+        options: "[--seconds N] [--rounds N] [--libfuzzer]",
+        does: "each fuzz target for a short while; --libfuzzer asks for cargo-fuzz and nightly",
         run: fuzz::run,
     },
     Chore {

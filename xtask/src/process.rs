@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -18,15 +17,6 @@ pub(crate) struct Job {
     set: Vec<(String, OsString)>,
     unset: Vec<&'static str>,
     directory: PathBuf,
-}
-
-/// What a program left behind when its standard error was captured and its output dropped.
-#[derive(Debug)]
-pub(crate) struct Captured {
-    /// How it ended.
-    pub(crate) status: ExitStatus,
-    /// Its standard error; bytes that are no UTF-8 are replaced.
-    pub(crate) stderr: String,
 }
 
 impl Job {
@@ -94,12 +84,6 @@ impl Job {
         self.judge(status)
     }
 
-    /// Runs quietly, standard error captured; how it ended is for the caller to judge.
-    pub(crate) fn capture(&self) -> Result<Captured, Error> {
-        let output = self.command().stdin(Stdio::null()).output().map_err(|source| self.cannot_start(source))?;
-        Ok(Captured { status: output.status, stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
-    }
-
     /// Runs and gives the standard output; standard error goes to the terminal as it comes.
     pub(crate) fn stdout(&self) -> Result<String, Error> {
         let output = self
@@ -112,27 +96,9 @@ impl Job {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Runs and hands each line of standard output to `go_on`, whose `false` ends the program early;
-    /// standard error is dropped.
-    pub(crate) fn watch(&self, mut go_on: impl FnMut(&str) -> bool) -> Result<ExitStatus, Error> {
-        let broken = |source| self.cannot_start(source);
-        let mut child =
-            self.command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(broken)?;
-        if let Some(stdout) = child.stdout.take() {
-            for line in BufReader::new(stdout).lines() {
-                let line = line.map_err(broken)?;
-                if !go_on(&line) {
-                    child.kill().map_err(broken)?;
-                    break;
-                }
-            }
-        }
-        child.wait().map_err(broken)
-    }
-
     /// True if the program starts and succeeds, whatever it prints.
     pub(crate) fn works(&self) -> bool {
-        self.capture().is_ok_and(|captured| captured.status.success())
+        self.command().stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
     }
 
     fn command(&self) -> Command {
@@ -196,19 +162,6 @@ mod tests {
     fn a_failing_program_is_named_with_its_status() {
         let error = Job::cargo(Path::new(".")).arg("no-such-subcommand").stdout().unwrap_err();
         assert!(error.to_string().contains("cargo no-such-subcommand"));
-    }
-
-    #[test]
-    fn watching_can_end_a_program_early() {
-        let mut seen = Vec::new();
-        Job::cargo(Path::new("."))
-            .arg("--list")
-            .watch(|line| {
-                seen.push(line.to_owned());
-                seen.len() < 2
-            })
-            .unwrap();
-        assert_eq!(seen.len(), 2);
     }
 
     #[test]

@@ -333,14 +333,13 @@ impl DeclaredPayload {
             return Err(DecodeError("a declared payload has an unknown flag"));
         }
         let session = if flags & HAS_SESSION == 0 { None } else { Some(Id::decode(input)?) };
-        Ok(Self {
-            code,
-            type_name,
-            session_field,
-            needs_session: flags & NEEDS_SESSION != 0,
-            session,
-            json: input.str()?,
-        })
+        let json = input.str()?;
+        // It is printed as it is, so that anything else would break the line it stands in.
+        if !matches!(Json::parse(json.as_bytes()), Ok(Json::Object(_))) {
+            return Err(DecodeError("a declared payload is no JSON object"));
+        }
+        let needs_session = flags & NEEDS_SESSION != 0;
+        Ok(Self { code, type_name, session_field, needs_session, session, json })
     }
 
     pub(crate) fn map_text(&mut self, map: &mut TextMap<'_>) {

@@ -44,6 +44,7 @@ mod damage;
 mod error;
 mod format;
 mod frame;
+mod heads;
 mod id;
 mod layout;
 mod log_walk;

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use crate::damage::{Damage, DamageKind};
 use crate::error::{IoContext, IoFailure, OpenError};
-use crate::format::{FormatVersion, HEADER_BYTES, SegmentHeader, genesis};
+use crate::format::{HEADER_BYTES, SegmentHeader, genesis};
 use crate::frame::FrameKind;
+use crate::heads::{Heads, damage_of_heads, missing, read_heads};
 use crate::id::{ChainHash, SegmentId, Seq, StoreId};
-use crate::layout::{DIR, SPARE_PATH, list_segments, segment_path};
+use crate::layout::{DIR, SPARE_PATH, segment_path};
 use crate::roll::seal;
 use crate::sabotage::{Sabotage, sabotaged};
 use crate::segment::{Head, SegmentFile, open_segment};
 use crate::storage::{Access, Storage, StorageFile, read_up_to, remove_if_there, sync_dir, write_all_at};
-use crate::walk::{Carry, End, SegmentWalk, Step, chain_broken};
+use crate::walk::{Carry, End, SegmentWalk, Step};
 
 const COPY_BYTES: usize = 256 << 10;
 
@@ -52,10 +53,10 @@ pub(crate) enum ResumeAt {
 }
 
 pub(crate) fn recover(storage: &dyn Storage, store: StoreId) -> Result<(Resume, Recovery), OpenError> {
-    remove_if_there(storage, SPARE_PATH).context("remove", SPARE_PATH)?;
+    let spare_removed = remove_if_there(storage, SPARE_PATH).context("remove", SPARE_PATH)?;
     let mut heads = read_heads(storage, store)?;
-    if !heads.is_empty() {
-        // A name may be known to the page cache alone.
+    if spare_removed || !heads.is_empty() {
+        // A name, or that it is gone, may be known to the page cache alone.
         sync_dir(storage, DIR).context("sync", DIR)?;
         settle_roll(storage, store, &mut heads)?;
     }
@@ -76,97 +77,6 @@ pub(crate) fn recover(storage: &dyn Storage, store: StoreId) -> Result<(Resume, 
     let place = resume_at(tail.segment, last_id, last_head, &mut recovery, tail.carry.next_seq)?;
     let resume = Resume { next_seq: tail.carry.next_seq, chain: tail.carry.head, place };
     Ok((resume, recovery))
-}
-
-type Heads = Vec<(SegmentId, Head)>;
-
-fn read_heads(storage: &dyn Storage, store: StoreId) -> Result<Heads, OpenError> {
-    let mut heads = Heads::new();
-    for id in list_segments(storage).context("list", DIR)? {
-        let (_, head) = open_segment(storage, store, id, Access::Read)?;
-        if let Head::Unreadable(found) = head {
-            let path = segment_path(id);
-            return Err(OpenError::NewerFormat { path, found, newest_read: FormatVersion::CURRENT });
-        }
-        heads.push((id, head));
-    }
-    let ours = heads.iter().any(|(_, head)| !matches!(head, Head::Foreign(_)));
-    if let Some((id, Head::Foreign(found))) = heads.last()
-        && !ours
-    {
-        let path = segment_path(*id);
-        return Err(OpenError::ForeignStore { path, found: *found, expected: store });
-    }
-    Ok(heads)
-}
-
-/// What the names and first pages tell, with the lost ranges that follow from the segments around.
-fn damage_of_heads(storage: &dyn Storage, store: StoreId, heads: &Heads) -> Result<Vec<Damage>, IoFailure> {
-    let mut damage = Vec::new();
-    let mut before: Option<(SegmentId, SegmentHeader)> = None;
-    let mut next_id = SegmentId::FIRST;
-    let mut open: Vec<Damage> = Vec::new();
-    for (id, head) in heads {
-        let from = match before {
-            _ if *id == next_id && matches!(head, Head::Good(_)) && open.is_empty() => Seq::FIRST,
-            Some((id, header)) => end_of(storage, store, id, &header)?,
-            None => Seq::FIRST,
-        };
-        if *id > next_id {
-            open.push(missing(next_id, from));
-        }
-        open.extend(damage_of_head(*id, head, from));
-        if let Head::Good(header) = head {
-            damage.extend(open.drain(..).map(|one| close_range(one, header)));
-            if *id == SegmentId::FIRST && header.chain != genesis(store) {
-                damage.push(chain_broken(*id, 0, &Carry::at_start_of(header)));
-            }
-            before = Some((*id, *header));
-        }
-        next_id = id.plus(1);
-    }
-    damage.extend(open);
-    Ok(damage)
-}
-
-/// The seq that follows the last sound block of a segment.
-fn end_of(storage: &dyn Storage, store: StoreId, id: SegmentId, header: &SegmentHeader) -> Result<Seq, IoFailure> {
-    let (file, _) = open_segment(storage, store, id, Access::Read)?;
-    let file = SegmentFile::new(file, store, id);
-    let mut walk = SegmentWalk::new(file, Carry::at_start_of(header), false);
-    while !matches!(walk.step()?, Step::End(_)) {}
-    Ok(walk.carry.next_seq)
-}
-
-/// Ends an open range where the next segment begins.
-pub(crate) fn close_range(damage: Damage, next: &SegmentHeader) -> Damage {
-    match damage.seq_from {
-        // How many were lost is not known: the numbers were given again.
-        Some(from) if next.after_loss && next.first_seq == from => damage.losing_from(from),
-        Some(from) => damage.losing(from, next.first_seq),
-        None => damage,
-    }
-}
-
-pub(crate) fn missing(id: SegmentId, from: Seq) -> Damage {
-    let detail = format!("`{}` is not there", segment_path(id));
-    Damage::harmless(DamageKind::MissingSegment, id, 0, detail).losing_from(from)
-}
-
-/// The damage that a head amounts to; its range is open when the whole segment is unreadable.
-pub(crate) fn damage_of_head(id: SegmentId, head: &Head, from: Seq) -> Option<Damage> {
-    match head {
-        Head::Good(_) | Head::Unreadable(_) => None,
-        Head::Bad(why) => Some(Damage::harmless(DamageKind::BadHeader, id, 0, *why)),
-        Head::Foreign(found) => {
-            let detail = format!("the file belongs to store {found}");
-            Some(Damage::harmless(DamageKind::ForeignStore, id, 0, detail).losing_from(from))
-        }
-        Head::Misplaced(found) => {
-            let detail = format!("the file is segment {found}");
-            Some(Damage::harmless(DamageKind::WrongSegment, id, 0, detail).losing_from(from))
-        }
-    }
 }
 
 /// A roll puts the new segment in place before it seals the old one. If the newest segment holds nothing yet, the one

@@ -73,7 +73,10 @@ fn the_pack_is_taken_and_its_events_come_back() {
         for at in 0..bytes.len() {
             for change in [1, 2, 0x80, 0xff] {
                 damaged[at] = bytes[at] ^ change;
-                let _any = CheckedEvent::decode(&damaged).map(|event| printed(&event));
+                if let Ok(event) = CheckedEvent::decode(&damaged) {
+                    let line = printed(&event);
+                    assert!(serde_json::from_str::<Value>(&line).is_ok(), "byte {at} changed prints {line}");
+                }
             }
             damaged[at] = bytes[at];
         }

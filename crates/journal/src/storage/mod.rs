@@ -141,11 +141,12 @@ pub fn write_file_atomically(storage: &dyn Storage, path: &str, bytes: &[u8]) ->
     sync_dir(storage, parent_dir(path))
 }
 
-/// Removes a file; that there is none is no failure.
-pub(crate) fn remove_if_there(storage: &dyn Storage, path: &str) -> io::Result<()> {
+/// Removes a file and tells whether there was one; that there was none is no failure.
+pub(crate) fn remove_if_there(storage: &dyn Storage, path: &str) -> io::Result<bool> {
     match storage.remove(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,0 +1,6 @@
+//! `journal_segment` under libFuzzer.
+#![no_main]
+
+use flightrec_fuzz::target;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| target("journal_segment", data));
