@@ -114,7 +114,8 @@ fn durable_ack(rows: &mut Vec<Row>) -> Res<()> {
             a.record(nanos)?;
         }
         for _ in 0..100 {
-            let (done, nanos) = time(|| std::os::unix::fs::FileExt::write_all_at(&raw, &block, at).and_then(|()| raw.sync_data()));
+            let (done, nanos) =
+                time(|| std::os::unix::fs::FileExt::write_all_at(&raw, &block, at).and_then(|()| raw.sync_data()));
             done?;
             at = (at + 512) % (60 << 20);
             b.record(nanos)?;
@@ -158,7 +159,9 @@ fn throughput(rows: &mut Vec<Row>, events: usize) -> Res<()> {
         let raw = filled_file(&dir.path().join("raw"), 256 << 20)?;
         let chunk = noise(1 << 20);
         let (done, nanos) = time(|| {
-            (0..256_u64).try_for_each(|i| std::os::unix::fs::FileExt::write_all_at(&raw, &chunk, i << 20).and_then(|()| raw.sync_data()))
+            (0..256_u64).try_for_each(|i| {
+                std::os::unix::fs::FileExt::write_all_at(&raw, &chunk, i << 20).and_then(|()| raw.sync_data())
+            })
         });
         done?;
         raws.push(f64::from(256 << 20) / (nanos as f64 / 1e9));
@@ -238,7 +241,8 @@ fn store(rows: &mut Vec<Row>, events: usize) -> Res<()> {
         sizes += found;
         warm.record(time(|| fresh.events(&filter).count()).1)?;
     }
-    let (first, warm, asked) = (first.value_at_quantile(0.5) as f64 / 1e6, warm.value_at_quantile(0.5) as f64 / 1e6, first.len());
+    let (first, warm, asked) =
+        (first.value_at_quantile(0.5) as f64 / 1e6, warm.value_at_quantile(0.5) as f64 / 1e6, first.len());
     rows.push(Row {
         what: "one session's events out of the store, again and for the first time",
         figure: format!("{warm:.2} ms again, {first:.2} ms first (mean {} events)", sizes as u64 / asked.max(1)),
@@ -352,7 +356,21 @@ fn functions(rows: &mut Vec<Row>) {
         texts.push(of_event);
     }
     let per_event = |nanos: u64| nanos as f64 / events.len() as f64;
-    let redaction = median((0..7).map(|_| per_event(time(|| texts.iter().flatten().for_each(|text| drop(black_box(redactor.redact(text, Context::FreeText))))).1)).collect());
+    let redaction = median(
+        (0..7)
+            .map(|_| {
+                per_event(
+                    time(|| {
+                        texts
+                            .iter()
+                            .flatten()
+                            .for_each(|text| drop(black_box(redactor.redact(text, Context::FreeText))))
+                    })
+                    .1,
+                )
+            })
+            .collect(),
+    );
     rows.push(Row {
         what: "redaction of a clean event, all detectors",
         figure: format!("{redaction:.0} ns"),
@@ -369,7 +387,11 @@ fn functions(rows: &mut Vec<Row>) {
             json
         })
         .collect();
-    let parse = median((0..5).map(|_| per_event(time(|| lines.iter().for_each(|line| drop(black_box(registry.parse(line))))).1)).collect());
+    let parse = median(
+        (0..5)
+            .map(|_| per_event(time(|| lines.iter().for_each(|line| drop(black_box(registry.parse(line))))).1))
+            .collect(),
+    );
     let mut buffer = Vec::new();
     let encode = median(
         (0..5)
@@ -395,7 +417,11 @@ fn functions(rows: &mut Vec<Row>) {
             bytes
         })
         .collect();
-    let decode = median((0..5).map(|_| per_event(time(|| stored.iter().for_each(|bytes| drop(black_box(CheckedEvent::decode(bytes))))).1)).collect());
+    let decode = median(
+        (0..5)
+            .map(|_| per_event(time(|| stored.iter().for_each(|bytes| drop(black_box(CheckedEvent::decode(bytes))))).1))
+            .collect(),
+    );
     let size = stored.iter().map(Vec::len).sum::<usize>() / stored.len();
     rows.push(Row {
         what: "parse from JSON; encode; decode",

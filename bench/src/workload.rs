@@ -7,8 +7,9 @@ use flightrec_recorder::events::families::session::{
 };
 use flightrec_recorder::events::families::work::{LlmInference, SpanClosed, SpanOpened, ToolCall};
 use flightrec_recorder::events::{
-    Actor, ArtifactId, Backend, CheckedEvent, Count, Event, EventId, FinalState, Id, Idempotency, Label, Lane, MemoryPolicy, MessageRole,
-    Payload, Reason, Sha256Hex, SideEffect, SpanId, SpanKind, SpanStatus, State, Timestamp, TraceId, Transport, Usd,
+    Actor, ArtifactId, Backend, CheckedEvent, Count, Event, EventId, FinalState, Id, Idempotency, Label, Lane,
+    MemoryPolicy, MessageRole, Payload, Reason, Sha256Hex, SideEffect, SpanId, SpanKind, SpanStatus, State, Timestamp,
+    TraceId, Transport, Usd,
 };
 
 const MODELS: &[(&str, &str, Backend, u64, u64)] = &[
@@ -100,15 +101,30 @@ fn count(value: u64) -> Count {
 impl Workload {
     /// A workload with so many sessions at a time.
     pub fn new(seed: u64, active: usize) -> Self {
-        Self { dice: Dice::new(seed), now_us: 1_760_000_000_000_000, live: Vec::new(), active, ready: Default::default() }
+        Self {
+            dice: Dice::new(seed),
+            now_us: 1_760_000_000_000_000,
+            live: Vec::new(),
+            active,
+            ready: Default::default(),
+        }
     }
 
-    fn emit(&mut self, at: usize, actor: Actor, payload: impl Into<Payload>, activity: Option<SpanId>, job: Option<&Id>) {
+    fn emit(
+        &mut self,
+        at: usize,
+        actor: Actor,
+        payload: impl Into<Payload>,
+        activity: Option<SpanId>,
+        job: Option<&Id>,
+    ) {
         self.now_us += 20 + self.dice.below(880) as i64;
         let session = &self.live[at];
         let event_id = self.dice.uuid(self.now_us);
         let time = Timestamp::from_micros(self.now_us).expect("within range");
-        let mut event = Event::new(event_id, time, actor, payload).in_session(session.id.clone()).in_session_span(session.trace, session.span);
+        let mut event = Event::new(event_id, time, actor, payload)
+            .in_session(session.id.clone())
+            .in_session_span(session.trace, session.span);
         event.activity_span_id = activity;
         event.job_id = job.cloned();
         self.ready.push_back(event.check().expect("the workload keeps every rule"));
@@ -126,7 +142,18 @@ impl Workload {
         };
         let span = self.dice.span();
         let turns_left = 6 + self.dice.below(12);
-        self.live.push(Session { id: session_id.clone(), trace, span, model, state: State::Created, turns_left, parent, tokens: 0, nanos: 0, messages: 0 });
+        self.live.push(Session {
+            id: session_id.clone(),
+            trace,
+            span,
+            model,
+            state: State::Created,
+            turns_left,
+            parent,
+            tokens: 0,
+            nanos: 0,
+            messages: 0,
+        });
         let at = self.live.len() - 1;
         let created = SessionCreated {
             session_id,
@@ -145,7 +172,14 @@ impl Workload {
             budget: None,
         };
         self.emit(at, Actor::System, created, None, None);
-        let opened = SpanOpened { kind: SpanKind::Session, name: label(&format!("session {role}")), parent_span_id: parent_span, links: None, tags: None, attributes: None };
+        let opened = SpanOpened {
+            kind: SpanKind::Session,
+            name: label(&format!("session {role}")),
+            parent_span_id: parent_span,
+            links: None,
+            tags: None,
+            attributes: None,
+        };
         self.emit(at, Actor::System, opened, None, None);
     }
 
@@ -200,7 +234,13 @@ impl Workload {
             estimated_cost_usd: None,
         };
         self.emit(at, Actor::System, enqueue, None, Some(&job));
-        let dispatch = SchedulerDispatch { session_id, job_id: job.clone(), lane: Lane::Primary, queue_wait_ms: count(self.dice.below(900)), attempt: None };
+        let dispatch = SchedulerDispatch {
+            session_id,
+            job_id: job.clone(),
+            lane: Lane::Primary,
+            queue_wait_ms: count(self.dice.below(900)),
+            attempt: None,
+        };
         self.emit(at, Actor::System, dispatch, None, Some(&job));
         self.state(at, State::Active, "dispatched");
         self.open_span(at, run, SpanKind::ModelRun, &format!("chat {model}"), self.live[at].span, &job);
@@ -271,11 +311,25 @@ impl Workload {
     }
 
     fn open_span(&mut self, at: usize, span: SpanId, kind: SpanKind, name: &str, parent: SpanId, job: &Id) {
-        let opened = SpanOpened { kind, name: label(name), parent_span_id: Some(parent), links: None, tags: None, attributes: None };
+        let opened = SpanOpened {
+            kind,
+            name: label(name),
+            parent_span_id: Some(parent),
+            links: None,
+            tags: None,
+            attributes: None,
+        };
         self.emit(at, Actor::Agent, opened, Some(span), Some(job));
     }
 
-    fn close_span(&mut self, at: usize, span: SpanId, status: SpanStatus, usage: Option<(u64, u64, u64)>, job: Option<&Id>) {
+    fn close_span(
+        &mut self,
+        at: usize,
+        span: SpanId,
+        status: SpanStatus,
+        usage: Option<(u64, u64, u64)>,
+        job: Option<&Id>,
+    ) {
         let closed = SpanClosed {
             status,
             error_code: None,
@@ -299,12 +353,14 @@ impl Workload {
             unpriced_runs: None,
         };
         self.emit(at, Actor::System, completed, None, None);
-        let closed = SpanClosed { status: SpanStatus::Ok, error_code: None, tokens_in: None, tokens_out: None, cost_usd: None };
+        let closed =
+            SpanClosed { status: SpanStatus::Ok, error_code: None, tokens_in: None, tokens_out: None, cost_usd: None };
         self.emit(at, Actor::System, closed, None, None);
         let last = self.live.len() - 1;
         self.live.swap_remove(at);
         for session in &mut self.live {
-            session.parent = session.parent.filter(|parent| *parent != at).map(|parent| if parent == last { at } else { parent });
+            session.parent =
+                session.parent.filter(|parent| *parent != at).map(|parent| if parent == last { at } else { parent });
         }
     }
 
@@ -330,7 +386,8 @@ impl Iterator for Workload {
     fn next(&mut self) -> Option<CheckedEvent> {
         while self.ready.is_empty() {
             while self.live.len() < self.active {
-                let parent = (!self.live.is_empty() && self.dice.below(8) == 0).then(|| self.dice.below(self.live.len() as u64) as usize);
+                let parent = (!self.live.is_empty() && self.dice.below(8) == 0)
+                    .then(|| self.dice.below(self.live.len() as u64) as usize);
                 self.open_session(parent);
             }
             let at = self.dice.below(self.live.len() as u64) as usize;

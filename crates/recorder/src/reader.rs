@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use flightrec_events::{CheckedEvent, Registry, SessionPrefix, Timestamp};
-use flightrec_journal::{Block, BlockRef, Cursor, DiskStorage, Reader as JournalReader, Storage};
+use flightrec_journal::{
+    Block, BlockRef, Cursor, DiskStorage, ReadError as JournalReadError, Reader as JournalReader, Seq, Storage,
+};
 
 use crate::artifacts::Artifacts;
 use crate::error::{LookupError, OpenError, ReadError};
@@ -13,7 +15,9 @@ use crate::fold::{CostKey, DetailFold, Projection, SpawnForest};
 use crate::open;
 use crate::query::{EventFilter, SessionFilter, SpanFilter};
 use crate::store::StoreFiles;
-use crate::view::{CostRow, Finding, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView};
+use crate::view::{
+    CostRow, Finding, FindingKind, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
+};
 
 /// How many verified blocks are held for the next question, and how many bytes of records at most; the
 /// block that was read last is held whatever its size.
@@ -187,14 +191,33 @@ impl Reader {
     /// [`LookupError`] if no one session answers, [`ReadError`] if its events cannot be read.
     pub fn session(&self, id: &str) -> Result<SessionDetail, AnswerError> {
         let id = self.resolve(id)?;
-        let mut fold = DetailFold::default();
-        for event in self.events(&EventFilter::of_session(Arc::clone(&id))) {
-            let event = event?;
-            fold.apply(event.seq, &event.event);
-        }
+        let (fold, gaps) = self.fold_details(&EventFilter::of_session(Arc::clone(&id)))?;
         let (spans, states) = fold.finish();
-        let tree = self.tree(&id)?;
+        let mut tree = self.tree(&id)?;
+        tree.session.findings.extend(gaps);
         Ok(SessionDetail { session: tree.session, states, spans, children: tree.children })
+    }
+
+    /// Folds the events that pass a filter. A damaged block loses its own events and no others; each
+    /// is told as a finding.
+    fn fold_details(&self, filter: &EventFilter) -> Result<(DetailFold, Vec<Finding>), ReadError> {
+        let mut fold = DetailFold::default();
+        let mut gaps = Vec::new();
+        for event in self.events(filter) {
+            match event {
+                Ok(event) => fold.apply(event.seq, &event.event),
+                Err(ReadError::Journal(JournalReadError::Damaged(damage))) => gaps.push(Finding {
+                    kind: FindingKind::Gap,
+                    severity: FindingKind::Gap.severity(),
+                    session_id: filter.session.clone(),
+                    span_id: None,
+                    seq: damage.seq_from.map(Seq::get),
+                    detail: format!("a part of the log cannot be read: {damage}"),
+                }),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((fold, gaps))
     }
 
     /// A session with its descendants.
@@ -272,12 +295,7 @@ impl Reader {
     /// [`ReadError`] if events cannot be read.
     pub fn spans(&self, filter: &SpanFilter) -> Result<Vec<SpanView>, ReadError> {
         let events = EventFilter { session: filter.session.clone(), ..EventFilter::default() };
-        let mut fold = DetailFold::default();
-        for event in self.events(&events) {
-            let event = event?;
-            fold.apply(event.seq, &event.event);
-        }
-        Ok(filter.arrange(fold.into_spans()))
+        Ok(filter.arrange(self.fold_details(&events)?.0.into_spans()))
     }
 
     /// A session's thread, in the order of the log; of all sessions with `None`.
@@ -285,12 +303,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if events cannot be read.
     pub fn messages(&self, session: Option<Arc<str>>) -> Result<Vec<MessageView>, ReadError> {
-        let mut fold = DetailFold::default();
-        for event in self.events(&EventFilter { session, ..EventFilter::default() }) {
-            let event = event?;
-            fold.apply(event.seq, &event.event);
-        }
-        Ok(fold.into_messages())
+        Ok(self.fold_details(&EventFilter { session, ..EventFilter::default() })?.0.into_messages())
     }
 
     /// Usage and cost by a key, of the sessions that pass a filter; largest cost first.
