@@ -1,4 +1,5 @@
-//! Prints the benches as a table beside their targets. `--events N` sets the size of the store (default 1,000,000).
+//! Prints the benches as a table beside their targets. `--events N` sets the size of the store (default 1,000,000),
+//! `--only SECTION` runs one of caller, ack, throughput, store, long-session, functions.
 //!
 //! Every ratio is measured in one run on one disk: ours and the raw disk take turns, medians are quoted.
 
@@ -29,22 +30,35 @@ struct Row {
     note: &'static str,
 }
 
+/// What can be measured, by name.
+type Section = (&'static str, fn(&mut Vec<Row>, usize) -> Res<()>);
+const SECTIONS: &[Section] = &[
+    ("caller", caller_side),
+    ("ack", durable_ack),
+    ("throughput", throughput),
+    ("store", store),
+    ("long-session", long_session),
+    ("functions", functions),
+];
+
 fn main() -> Res<()> {
     let mut arguments = std::env::args().skip(1);
-    let mut events = 1_000_000_usize;
+    let (mut events, mut only) = (1_000_000_usize, None);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--events" => events = arguments.next().ok_or("--events needs a number")?.parse()?,
-            other => return Err(format!("unknown argument {other}; usage: flightrec-bench [--events N]").into()),
+            "--only" => only = Some(arguments.next().ok_or("--only needs a name")?),
+            other => {
+                return Err(
+                    format!("unknown argument {other}; usage: flightrec-bench [--events N] [--only SECTION]").into()
+                );
+            }
         }
     }
     let mut rows = Vec::new();
-    caller_side(&mut rows)?;
-    durable_ack(&mut rows)?;
-    throughput(&mut rows, events)?;
-    store(&mut rows, events)?;
-    long_session(&mut rows)?;
-    functions(&mut rows);
+    for (_, measure) in SECTIONS.iter().filter(|(name, _)| only.as_deref().is_none_or(|only| only == *name)) {
+        measure(&mut rows, events)?;
+    }
     print(&rows, events);
     Ok(())
 }
@@ -92,7 +106,7 @@ fn said(command: &mut Command) -> String {
 }
 
 /// `record()` as its caller feels it: bursts into a queue that has room, so that the disk is not measured.
-fn caller_side(rows: &mut Vec<Row>) -> Res<()> {
+fn caller_side(rows: &mut Vec<Row>, _: usize) -> Res<()> {
     let dir = tempfile::tempdir()?;
     let recorder = Recorder::open(dir.path())?;
     let mut overhead = histogram();
@@ -126,7 +140,7 @@ fn caller_side(rows: &mut Vec<Row>) -> Res<()> {
 }
 
 /// One caller that waits for the disk after each event, beside one write and `fdatasync`.
-fn durable_ack(rows: &mut Vec<Row>) -> Res<()> {
+fn durable_ack(rows: &mut Vec<Row>, _: usize) -> Res<()> {
     let dir = tempfile::tempdir()?;
     let raw = filled_file(&dir.path().join("raw"), 64 << 20)?;
     let recorder = Recorder::open(dir.path().join("store"))?;
@@ -345,7 +359,7 @@ fn opening(rows: &mut Vec<Row>, path: &Path) -> Res<()> {
 }
 
 /// A session of 30,000 spans.
-fn long_session(rows: &mut Vec<Row>) -> Res<()> {
+fn long_session(rows: &mut Vec<Row>, _: usize) -> Res<()> {
     let dir = tempfile::tempdir()?;
     let recorder = Recorder::open(dir.path())?;
     let events = Workload::new(13, 1).one_session(15_000);
@@ -371,7 +385,7 @@ fn long_session(rows: &mut Vec<Row>) -> Res<()> {
 }
 
 /// Single functions, per event.
-fn functions(rows: &mut Vec<Row>) {
+fn functions(rows: &mut Vec<Row>, _: usize) -> Res<()> {
     let events: Vec<CheckedEvent> = Workload::new(17, 64).take(50_000).collect();
     let redactor = Redactor::new();
     let mut texts: Vec<Vec<String>> = Vec::new();
@@ -458,4 +472,5 @@ fn functions(rows: &mut Vec<Row>) {
         met: true,
         note: "",
     });
+    Ok(())
 }

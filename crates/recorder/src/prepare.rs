@@ -3,14 +3,13 @@
 //! A batch is prepared on the thread of its caller, so that callers share the work among them; a
 //! single event on the writer's, so that its caller is not kept. See docs/adr/0005.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use flightrec_events::{CheckedEvent, TextClass};
+use flightrec_events::CheckedEvent;
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
 
 use crate::identity::ContentDigest;
-use crate::redact::{Context, Redactor};
+use crate::redact::Redactor;
 
 /// Events with their stored forms.
 #[derive(Debug, Default)]
@@ -25,20 +24,10 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Redacts and encodes, in that order.
     pub(crate) fn new(events: Vec<CheckedEvent>, redactor: &Arc<Redactor>) -> Self {
-        let mut map = |class: TextClass, text: &str| {
-            let context = match class {
-                TextClass::Token => Context::Token,
-                TextClass::FreeText => Context::FreeText,
-            };
-            match redactor.redact(text, context) {
-                Cow::Borrowed(_) => None,
-                Cow::Owned(clean) => Some(clean),
-            }
-        };
         let mut prepared = Self { events: Vec::with_capacity(events.len()), ..Self::default() };
         for mut event in events {
             if !sabotaged(Sabotage::RedactAfterWrite) {
-                event.map_text(&mut map);
+                redactor.redact_event(&mut event);
             }
             let start = prepared.stored.len();
             event.encode(&mut prepared.stored);

@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use flightrec_events::lifecycle::{self, Life};
-use flightrec_events::{CheckedEvent, EventId, Registry, Rejection, Rule, TextClass, Violation};
+use flightrec_events::{CheckedEvent, EventId, Registry, Rejection, Rule, Violation};
 use flightrec_recorder::Mode;
-use flightrec_recorder::redact::{Context, Redactor};
+use flightrec_recorder::redact::Redactor;
 use rustc_hash::FxHashMap;
 
 use super::intake::parse;
@@ -48,17 +48,7 @@ impl Judge {
     }
 
     fn admit(&mut self, mut event: CheckedEvent) -> Verdict {
-        let redactor = &self.redactor;
-        event.map_text(&mut |class, text| {
-            let context = match class {
-                TextClass::Token => Context::Token,
-                TextClass::FreeText => Context::FreeText,
-            };
-            match redactor.redact(text, context) {
-                std::borrow::Cow::Borrowed(_) => None,
-                std::borrow::Cow::Owned(clean) => Some(clean),
-            }
-        });
+        self.redactor.redact_event(&mut event);
         self.stored.clear();
         event.encode(&mut self.stored);
         let digest = self.digest.hash_one(&self.stored);

@@ -32,6 +32,7 @@ mod cookies;
 pub mod corpus;
 mod credentials;
 mod detectors;
+mod events;
 mod keyword;
 mod long_runs;
 mod personal;

@@ -8,6 +8,7 @@ mod declared;
 mod failures;
 mod findings;
 mod identity;
+mod kill;
 mod memory;
 mod overload;
 mod reading;
