@@ -71,6 +71,8 @@ impl Reader {
             );
         }
         files.registry()?;
+        // What was put aside is taken first: the log, which only grows, holds all of it then.
+        let (aside, unusable) = open::put_aside(files, self.journal())?;
         let report = flightrec_journal::verify(&files.storage, files.id, |at| {
             progress(VerifyStep { stage: VerifyStage::Log, events: at.records });
         })
@@ -86,9 +88,7 @@ impl Reader {
                 detail: found.detail.clone(),
             })
             .collect();
-        // What was put aside is taken first: the log, which only grows, holds all of it then.
-        let (aside, unusable) = open::put_aside(files, self.journal())?;
-        let FoldedAnew { projection: folded, named, unreadable } = self.fold_anew(progress)?;
+        let FoldedAnew { projection: folded, named, unreadable } = self.fold_anew(report.last_seq, progress)?;
         damage.extend(unreadable);
         damage.extend(self.check_derived(unusable)?);
         let projections = self.compare(aside, &folded)?;
@@ -107,8 +107,9 @@ impl Reader {
         })
     }
 
-    /// Folds the log from its beginning, and collects the hashes that events name.
-    fn fold_anew(&self, progress: &mut dyn FnMut(VerifyStep)) -> Result<FoldedAnew, ReadError> {
+    /// Folds the log from its beginning, and collects the hashes that events name. It ends with `last`:
+    /// a writer that is faster than this must not keep it running.
+    fn fold_anew(&self, last: Option<Seq>, progress: &mut dyn FnMut(VerifyStep)) -> Result<FoldedAnew, ReadError> {
         let mut projection = Projection::default();
         let mut named = HashSet::new();
         let mut unreadable = Vec::new();
@@ -135,6 +136,9 @@ impl Reader {
                         }
                     }
                     progress(VerifyStep { stage: VerifyStage::Events, events: projection.events });
+                    if last.is_none_or(|last| block.reference.last_seq() >= last) {
+                        break;
+                    }
                 }
             }
         }
