@@ -2,7 +2,7 @@
 //!
 //! A rule is one row of [`rules::RULES`]: its name, what it demands, why, and the function that
 //! looks for breaks. Rules see the files through [`tree::Tree`], an image in memory, so that the
-//! test of each rule is a small tree that breaks it ([`samples`]).
+//! test of each rule is a small tree that breaks it (in `samples`).
 //!
 //! | file | has |
 //! |---|---|

@@ -155,7 +155,11 @@ Examples:
   $ flightrec tree --state active --sort cost --limit 5")]
 pub(crate) struct TreeArgs {
     /// The root: its id, or a unique beginning of it
-    pub(crate) session: Option<String>,
+    #[arg(value_name = "SESSION")]
+    root: Option<String>,
+    /// The root, as the other commands name it
+    #[arg(long, value_name = "SESSION", conflicts_with = "root")]
+    session: Option<String>,
     /// Which.
     #[command(flatten)]
     pub(crate) filters: SessionFilters,
@@ -168,6 +172,13 @@ pub(crate) struct TreeArgs {
     /// At most so many trees; all without it
     #[arg(long, value_name = "COUNT")]
     pub(crate) limit: Option<usize>,
+}
+
+impl TreeArgs {
+    /// The root that was asked for, either way.
+    pub(crate) fn root(&self) -> Option<&str> {
+        self.root.as_deref().or(self.session.as_deref())
+    }
 }
 
 /// `cost`

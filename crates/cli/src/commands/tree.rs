@@ -28,7 +28,7 @@ pub(super) fn run(run: &Run, args: &TreeArgs) -> Outcome {
     let (since, until) = args.time.resolve(run.now())?;
     let reader = run.reader()?;
     let short = ShortIds::of(run, &reader);
-    if let Some(prefix) = &args.session {
+    if let Some(prefix) = args.root() {
         let id = run.store.resolve(&reader, prefix)?;
         let tree = reader.tree(&id).map_err(|error| run.store.lookup_failure(&error))?;
         match run.console.format {

@@ -140,6 +140,8 @@ fn a_tree() {
     has_keys(&trees[0]["children"][0], "session children");
     assert_eq!(trees[0]["children"][0]["session"]["session_id"], CHILD);
     let one = store.run(["tree", "0199aaaa", "--format", "json"]).code(0).json();
+    let named = store.run(["tree", "--session", "0199aaaa", "--format", "json"]).code(0).json();
+    assert_eq!(one, named);
     assert_eq!(one, trees[0]);
     let leaf = store.run(["tree", "0199bbbb", "--format", "json"]).code(0).json();
     assert_eq!(leaf["children"], json!([]));
