@@ -10,9 +10,10 @@
 //! A file that a crash left half written has another digest and counts as absent.
 
 use std::io;
+use std::sync::Arc;
 
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
-use flightrec_journal::{Storage, StoreId, read_file, write_all_at};
+use flightrec_journal::{Storage, StorageFile, StoreId, read_file, write_all_at};
 use sha2::{Digest, Sha256};
 
 /// The directory of derived files.
@@ -40,6 +41,16 @@ pub(crate) enum Derived {
     Damaged,
 }
 
+/// A new file beside `path`, to be renamed to it once it is written; what an earlier try left is gone.
+pub(crate) fn begin(storage: &dyn Storage, path: &str) -> io::Result<(Arc<dyn StorageFile>, String)> {
+    let temporary = format!("{path}.tmp");
+    match storage.remove(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    Ok((storage.create(&temporary)?, temporary))
+}
+
 /// Replaces a derived file. A crash may leave the old one, the new one, or a damaged one.
 pub(crate) fn write(
     storage: &dyn Storage,
@@ -48,12 +59,7 @@ pub(crate) fn write(
     store: StoreId,
     content: &[u8],
 ) -> io::Result<()> {
-    let temporary = format!("{path}.tmp");
-    match storage.remove(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let file = storage.create(&temporary)?;
+    let (file, temporary) = begin(storage, path)?;
     let mut bytes = Vec::with_capacity(HEADER_BYTES + content.len());
     bytes.extend_from_slice(&format.magic);
     bytes.extend_from_slice(&format.version.to_le_bytes());

@@ -17,7 +17,7 @@ use flightrec_journal::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::derived::DIR;
+use crate::derived::{self, DIR};
 
 const MAGIC: [u8; 8] = *b"FRIDS001";
 const HEADER_BYTES: usize = 8 + 16 + 8 + 16 + 16 + 32 + 32;
@@ -108,12 +108,7 @@ pub(crate) fn write_entries(
     let digest = head_digest(&head, seqs, &fence);
     head.extend_from_slice(&digest);
     head.extend_from_slice(&fence);
-    let temporary = format!("{path}.tmp");
-    match storage.remove(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let file = storage.create(&temporary)?;
+    let (file, temporary) = derived::begin(storage, path)?;
     write_all_at(&*file, &head, 0)?;
     write_all_at(&*file, &body, head.len() as u64)?;
     file.sync_data()?;

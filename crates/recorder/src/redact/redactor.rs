@@ -1,7 +1,7 @@
 //! The redactor: finds, merges and replaces.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use super::detectors::{self, Category, Detector};
 use super::policy::{Context, Enabled, Policy};
@@ -18,7 +18,7 @@ const MAX_REPLACEMENT_BYTES: usize = 96;
 /// left.
 const MAX_ROUNDS: usize = 8;
 
-/// Takes secrets out of texts. Built once; a clone is cheap and shares all tables.
+/// Takes secrets out of texts. The first one in a process builds the tables; all others share them.
 ///
 /// ```
 /// use flightrec_recorder::redact::{Context, Redactor};
@@ -29,7 +29,7 @@ const MAX_ROUNDS: usize = 8;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Redactor {
-    tables: Arc<Tables>,
+    tables: &'static Tables,
     policy: Policy,
 }
 
@@ -38,6 +38,10 @@ struct Tables {
     always: Literals,
     with_policy: Literals,
 }
+
+/// The tables are the same for every policy and take milliseconds to build: a process builds them once.
+static TABLES: LazyLock<Tables> =
+    LazyLock::new(|| Tables { always: Literals::always(), with_policy: Literals::with_policy() });
 
 impl Default for Redactor {
     fn default() -> Self {
@@ -53,8 +57,7 @@ impl Redactor {
 
     /// A redactor with a policy of the owner's choice.
     pub fn with_policy(policy: Policy) -> Self {
-        let tables = Tables { always: Literals::always(), with_policy: Literals::with_policy() };
-        Self { tables: Arc::new(tables), policy }
+        Self { tables: &TABLES, policy }
     }
 
     /// The policy that this redactor follows.
