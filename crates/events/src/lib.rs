@@ -57,6 +57,7 @@ pub use time::Timestamp;
 pub use value::{FieldSpec, MAX_ITEMS, Presence, Shape, TextClass};
 pub use violation::{INVALID_EVENT, Rule, Violation};
 pub use vocabulary::{
-    Actor, Backend, BudgetAction, BudgetType, FinalState, GovernanceMode, Idempotency, Lane, MemoryPolicy, MessageRole,
-    RejectionReason, RetryBackoff, SideEffect, SpanKind, SpanStatus, SpawnMode, State, Transport,
+    Actor, Backend, BudgetAction, BudgetType, FinalState, GovernanceMode, Idempotency, Lane, LinkEvidence,
+    LinkRelation, MemoryPolicy, MessageRole, RejectionReason, RetryBackoff, SideEffect, SpanKind, SpanStatus,
+    SpawnMode, State, Transport,
 };

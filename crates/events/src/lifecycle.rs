@@ -126,6 +126,7 @@ fn starts_something(event: &Event) -> bool {
         | Kind::SchedulerCancelled
         | Kind::CascadeCancel
         | Kind::CrossSessionRead
+        | Kind::SessionLinked
         | Kind::WorkflowRecovery
         | Kind::MailboxMessageCreated
         | Kind::RecorderOpened

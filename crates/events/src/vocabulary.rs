@@ -106,6 +106,18 @@ vocabulary! {
     /// How long a spawned session lives.
     SpawnMode { OneShot = "ONE_SHOT" 1, SessionPersistent = "SESSION_PERSISTENT" 2, }
 
+    /// How one session id belongs to another.
+    LinkRelation { PartOf = "PART_OF" 1, ChildOf = "CHILD_OF" 2, }
+
+    /// What tells that two session ids belong together.
+    LinkEvidence {
+        Attribute = "ATTRIBUTE" 1,
+        ParentSpan = "PARENT_SPAN" 2,
+        SpanLink = "SPAN_LINK" 3,
+        ToolResult = "TOOL_RESULT" 4,
+        Trace = "TRACE" 5,
+    }
+
     /// Why a spawn was refused.
     RejectionReason {
         DepthLimitExceeded = "depth_limit_exceeded" 1,

@@ -6,7 +6,7 @@
 //! The name is the hash of the content, so giving the same content twice keeps one file, and several
 //! processes may give at once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Read};
 use std::sync::{Arc, OnceLock};
 
@@ -27,6 +27,16 @@ const MAX_TEMPORARIES: u32 = 1_000;
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 const LEVEL: i32 = 3;
+
+/// How many threads write contents that are given together.
+const MAX_WRITERS: usize = 8;
+
+/// Content that is ready to be written.
+struct Staged {
+    path: String,
+    view: ArtifactView,
+    clean: Vec<u8>,
+}
 
 /// The artifacts of one store.
 #[derive(Debug, Clone)]
@@ -52,29 +62,60 @@ impl Artifacts {
     /// # Errors
     /// [`ArtifactError::TooLarge`], or [`ArtifactError::Io`] if the disk refuses.
     pub fn put(&self, content: &[u8]) -> Result<ArtifactView, ArtifactError> {
+        let staged = self.stage(content)?;
+        self.write_content(&staged)?;
+        self.sync_names([&staged])?;
+        Ok(staged.view)
+    }
+
+    /// Takes several contents, as [`put`](Self::put) does each. Their files are synced at the same time, which
+    /// a journalling file system does in few commits, and each directory once.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); some of the contents may have been kept then.
+    pub fn put_all(&self, contents: &[&[u8]]) -> Result<Vec<ArtifactView>, ArtifactError> {
+        let staged = contents.iter().map(|content| self.stage(content)).collect::<Result<Vec<_>, _>>()?;
+        let share = staged.len().div_ceil(MAX_WRITERS).max(1);
+        std::thread::scope(|scope| {
+            let write_share = |share: &[Staged]| share.iter().try_for_each(|staged| self.write_content(staged));
+            let mut shares = staged.chunks(share);
+            let own = shares.next().unwrap_or_default();
+            let others: Vec<_> = shares.map(|share| scope.spawn(move || write_share(share))).collect();
+            let written = write_share(own);
+            others.into_iter().fold(written, |written, other| {
+                let panicked = |_| Err(ArtifactError::Damaged("a thread that wrote content panicked".to_owned()));
+                written.and(other.join().unwrap_or_else(panicked))
+            })
+        })?;
+        self.sync_names(&staged)?;
+        Ok(staged.into_iter().map(|staged| staged.view).collect())
+    }
+
+    fn stage(&self, content: &[u8]) -> Result<Staged, ArtifactError> {
         if content.len() as u64 > MAX_ARTIFACT_BYTES {
             return Err(ArtifactError::TooLarge { limit: MAX_ARTIFACT_BYTES });
         }
         let (clean, redacted) = self.redactor.get_or_init(Arc::default).redact_bytes(content);
         let sha256 = Sha256Hex::from_bytes(Sha256::digest(&clean).into());
         let view = ArtifactView { artifact_id: ArtifactId::new(sha256), sha256, bytes: clean.len() as u64, redacted };
-        let path = path(sha256);
-        let io = |source| ArtifactError::Io { doing: "write", path: path.clone(), source };
-        if matches!(self.read(&path, sha256), Ok(kept) if kept == *clean) {
-            // Whoever wrote it may not have come to sync its name.
-            self.sync_names(&path).map_err(io)?;
-            return Ok(view);
+        Ok(Staged { path: path(sha256), view, clean: clean.into_owned() })
+    }
+
+    /// Writes content under its name, unless it stands there whole. Its name is not durable yet.
+    fn write_content(&self, staged: &Staged) -> Result<(), ArtifactError> {
+        let Staged { path, view, clean } = staged;
+        if matches!(self.read(path, view.sha256), Ok(kept) if kept == *clean) {
+            return Ok(());
         }
+        let io = |source| ArtifactError::Io { doing: "write", path: path.clone(), source };
         let mut bytes = vec![ZSTD];
-        bytes.extend(zstd::bulk::compress(&clean, LEVEL).map_err(io)?);
+        bytes.extend(zstd::bulk::compress(clean, LEVEL).map_err(io)?);
         if bytes.len() > clean.len() {
             bytes.clear();
             bytes.push(RAW);
-            bytes.extend_from_slice(&clean);
+            bytes.extend_from_slice(clean);
         }
-        self.write(&path, &bytes).map_err(io)?;
-        self.sync_names(&path).map_err(io)?;
-        Ok(view)
+        self.write(path, &bytes).map_err(io)
     }
 
     /// Writes a file that has its name only once all its bytes are durable. Others may be writing the same
@@ -101,10 +142,16 @@ impl Artifacts {
         }
     }
 
-    /// Makes the name durable, and that of its directory, which may be new itself.
-    fn sync_names(&self, path: &str) -> io::Result<()> {
-        self.storage.sync_dir(path.rsplit_once('/').map_or(DIR, |(dir, _)| dir))?;
-        self.storage.sync_dir(DIR)
+    /// Makes names durable, and those of their directories, which may be new themselves. Whoever wrote a
+    /// file that was there already may not have come to do so.
+    fn sync_names<'a>(&self, staged: impl IntoIterator<Item = &'a Staged>) -> Result<(), ArtifactError> {
+        let dirs: BTreeSet<&str> =
+            staged.into_iter().map(|staged| staged.path.rsplit_once('/').map_or(DIR, |(dir, _)| dir)).collect();
+        for dir in dirs.iter().chain((!dirs.is_empty()).then_some(&DIR)) {
+            let io = |source| ArtifactError::Io { doing: "sync", path: (*dir).to_owned(), source };
+            self.storage.sync_dir(dir).map_err(io)?;
+        }
+        Ok(())
     }
 
     /// Gives content back, after checking that it is what its name says.

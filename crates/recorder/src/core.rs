@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 
 use crate::drops::DropCounter;
 use crate::error::{OpenError, SinkFailure};
-use crate::fold::Projection;
+use crate::fold::{Projection, telemetry_source};
 use crate::identity::{ContentDigest, Identity};
 use crate::options::Mode;
 use crate::prepare::Submitted;
@@ -264,6 +264,10 @@ impl Core {
     /// Strict recordings keep to the life of the session; lenient ones are recorded as they come.
     fn admit_life(&mut self, event: &CheckedEvent, mode: Mode) -> Result<(), Violation> {
         let Some(session) = &event.model_session_id else { return Ok(()) };
+        // Telemetry knows no order; its sessions have no life that could forbid anything.
+        if mode == Mode::Lenient && telemetry_source(event).is_some() {
+            return Ok(());
+        }
         let before = self.lives.get(session.as_str()).copied();
         let after = match mode {
             Mode::Strict => lifecycle::step(before, event)?,

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use flightrec_events::{CheckedEvent, Registry, SessionPrefix, Timestamp};
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use flightrec_journal::{
     Block, BlockRef, Cursor, DiskStorage, ReadError as JournalReadError, Reader as JournalReader, Seq, Storage,
 };
@@ -160,11 +162,11 @@ impl Reader {
     /// [`LookupError`] if there is none, or more than one.
     pub fn resolve(&self, prefix: &str) -> Result<Arc<str>, LookupError> {
         let projection = self.projection();
-        if let Some(session) = projection.session(prefix) {
-            return Ok(Arc::clone(&session.id));
+        if let Some(session) = projection.find(prefix) {
+            return Ok(Arc::clone(projection.id_at(session)));
         }
         let found: Vec<&Arc<str>> =
-            projection.sessions.iter().map(|session| &session.id).filter(|id| id.starts_with(prefix)).collect();
+            projection.listed().map(|at| projection.id_at(at)).filter(|id| id.starts_with(prefix)).collect();
         match found.as_slice() {
             [one] => Ok(Arc::clone(one)),
             [] => Err(LookupError::NotFound(prefix.chars().filter(|c| !c.is_control()).take(64).collect())),
@@ -180,8 +182,7 @@ impl Reader {
     pub fn sessions(&self, filter: &SessionFilter) -> Vec<SessionView> {
         let projection = self.projection();
         let forest = SpawnForest::new(&projection);
-        let views =
-            projection.sessions.iter().map(|session| forest.view(session)).filter(|view| filter.takes(view)).collect();
+        let views = projection.listed().map(|at| forest.view(at)).filter(|view| filter.takes(view)).collect();
         filter.arrange(views)
     }
 
@@ -201,7 +202,7 @@ impl Reader {
     /// Folds the events that pass a filter. A damaged block loses its own events and no others; each
     /// is told as a finding.
     fn fold_details(&self, filter: &EventFilter) -> Result<(DetailFold, Vec<Finding>), ReadError> {
-        let mut fold = DetailFold::default();
+        let mut fold = DetailFold::new(self.stand_ins(filter.session.as_ref()));
         let mut gaps = Vec::new();
         for event in self.events(filter) {
             match event {
@@ -220,6 +221,14 @@ impl Reader {
         Ok((fold, gaps))
     }
 
+    /// Which ids stand for a session, or for any.
+    fn stand_ins(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Arc<str>> {
+        let projection = self.projection();
+        let Some(session) = session else { return projection.stand_ins() };
+        let Some(root) = projection.find(session) else { return FxHashMap::default() };
+        projection.ids_of(root).into_iter().skip(1).map(|id| (id, Arc::clone(projection.id_at(root)))).collect()
+    }
+
     /// A session with its descendants.
     ///
     /// # Errors
@@ -227,7 +236,7 @@ impl Reader {
     pub fn tree(&self, id: &str) -> Result<TreeView, LookupError> {
         let id = self.resolve(id)?;
         let projection = self.projection();
-        let session = projection.session(&id).ok_or_else(|| LookupError::NotFound(id.to_string()))?;
+        let session = projection.find(&id).ok_or_else(|| LookupError::NotFound(id.to_string()))?;
         Ok(SpawnForest::new(&projection).tree(session))
     }
 
@@ -243,24 +252,24 @@ impl Reader {
     pub fn events(&self, filter: &EventFilter) -> Events<'_> {
         let projection = self.projection();
         let from = filter.from_seq.unwrap_or(1);
-        let blocks = match &filter.session {
-            Some(id) => projection.session(id).map_or_else(VecDeque::new, |session| {
-                session
-                    .blocks
-                    .iter()
-                    .map(|at| projection.blocks[*at as usize])
-                    .filter(|block| block.last_seq() >= from)
-                    .collect()
-            }),
-            None => projection.blocks.iter().copied().filter(|block| block.last_seq() >= from).collect(),
+        let root = filter.session.as_ref().map(|id| projection.find(id));
+        let blocks = match root {
+            Some(root) => root.map_or_else(Vec::new, |root| projection.blocks_of(root)),
+            None => projection.blocks.clone(),
         };
-        let prefix = filter.session.as_deref().map(SessionPrefix::new);
+        let blocks = blocks.into_iter().filter(|block| block.last_seq() >= from).collect();
+        let ids = root.map_or_else(Vec::new, |root| root.map_or_else(Vec::new, |root| projection.ids_of(root)));
+        let wanted = match (root, ids.as_slice()) {
+            (None, _) => Wanted::All,
+            (Some(_), [one]) => Wanted::One(SessionPrefix::new(one)),
+            (Some(_), _) => Wanted::Any(ids.into_iter().collect()),
+        };
         Events {
             reader: self,
             blocks,
             ready: VecDeque::new(),
             filter: filter.clone(),
-            prefix,
+            wanted,
             left: filter.limit.unwrap_or(usize::MAX),
         }
     }
@@ -313,7 +322,7 @@ impl Reader {
             return projection.cost_rows(key, &|_| true);
         }
         let forest = SpawnForest::new(&projection);
-        projection.cost_rows(key, &|session| filter.takes(&forest.view(session)))
+        projection.cost_rows(key, &|at| filter.takes(&forest.view(at)))
     }
 
     /// The rate of use over the window that ends at `now`.
@@ -326,7 +335,7 @@ impl Reader {
         let projection = self.projection();
         let forest = SpawnForest::new(&projection);
         let mut findings = projection.store_findings();
-        findings.extend(projection.sessions.iter().flat_map(|session| forest.view(session).findings));
+        findings.extend(projection.listed().flat_map(|at| forest.view(at).findings));
         findings
     }
 }
@@ -350,8 +359,34 @@ pub struct Events<'a> {
     blocks: VecDeque<crate::fold::BlockPlace>,
     ready: VecDeque<RecordedEvent>,
     filter: EventFilter,
-    prefix: Option<SessionPrefix>,
+    wanted: Wanted,
     left: usize,
+}
+
+/// The events of which sessions are wanted.
+#[derive(Debug)]
+enum Wanted {
+    All,
+    /// Of one session, told from the first bytes of the stored form.
+    One(SessionPrefix),
+    /// Of a session that other ids stand for.
+    Any(FxHashSet<Arc<str>>),
+}
+
+impl Wanted {
+    fn may_take(&self, stored: &[u8]) -> bool {
+        match self {
+            Wanted::One(prefix) => prefix.matches(stored),
+            Wanted::All | Wanted::Any(_) => true,
+        }
+    }
+
+    fn takes(&self, event: &RecordedEvent) -> bool {
+        match self {
+            Wanted::All | Wanted::One(_) => true,
+            Wanted::Any(ids) => event.event.model_session_id.as_ref().is_some_and(|id| ids.contains(id.as_str())),
+        }
+    }
 }
 
 impl Events<'_> {
@@ -360,11 +395,10 @@ impl Events<'_> {
         let block = self.reader.block(&place.reference())?;
         let recorded_at = open::stamp(&block);
         for (seq, stored) in block.records() {
-            let wanted = self.filter.from_seq.is_none_or(|from| seq.get() >= from)
-                && self.prefix.as_ref().is_none_or(|prefix| prefix.matches(stored));
+            let wanted = self.filter.from_seq.is_none_or(|from| seq.get() >= from) && self.wanted.may_take(stored);
             if wanted {
                 let event = RecordedEvent { seq: seq.get(), recorded_at, event: open::decode(seq, stored)? };
-                if self.filter.takes(&event) {
+                if self.wanted.takes(&event) && self.filter.takes(&event) {
                     self.ready.push_back(event);
                 }
             }
@@ -397,7 +431,15 @@ impl Iterator for Events<'_> {
 impl Reader {
     /// The ids of all sessions, in the order in which they were first seen.
     pub fn session_ids(&self) -> Vec<Arc<str>> {
-        self.projection().sessions.iter().map(|session| Arc::clone(&session.id)).collect()
+        let projection = self.projection();
+        projection.listed().map(|at| Arc::clone(projection.id_at(at))).collect()
+    }
+
+    /// The ids under which the events of a session were recorded: its own first, then those that stand for it,
+    /// because its telemetry came before the session was known.
+    pub fn ids_of(&self, session: &str) -> Vec<Arc<str>> {
+        let projection = self.projection();
+        projection.find(session).map_or_else(Vec::new, |root| projection.ids_of(root))
     }
 
     /// The findings that concern no single session, such as lost parts of the log.

@@ -216,6 +216,7 @@ fn name_artifacts(event: &Event, named: &mut HashSet<[u8; 32]>) {
         | Payload::SpawnRejected(_)
         | Payload::CascadeCancel(_)
         | Payload::CrossSessionRead(_)
+        | Payload::SessionLinked(_)
         | Payload::LlmInference(_)
         | Payload::WorkflowRecovery(_)
         | Payload::SpanOpened(_)

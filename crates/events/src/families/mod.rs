@@ -180,6 +180,7 @@ families! {
     3 SessionCompleted(session) = "FR-EVT-SESS-003", "session.completed", Session, session: session_id;
     4 SessionMessage(session) = "FR-EVT-SESS-004", "session.message", Session, session: session_id;
     5 BudgetWarning(session) = "FR-EVT-SESS-005", "session.budget_warning", Session, session: session_id;
+    27 SessionLinked(session) = "FR-EVT-SESS-LINK-001", "session.linked", Session, session: session_id;
     6 SchedulerEnqueue(session) = "FR-EVT-SESS-SCHED-001", "session_scheduler.enqueue", Scheduler, session: session_id;
     7 SchedulerDispatch(session) = "FR-EVT-SESS-SCHED-002", "session_scheduler.dispatch", Scheduler, session: session_id;
     8 SchedulerRateLimited(session) = "FR-EVT-SESS-SCHED-003", "session_scheduler.rate_limited", Scheduler, session: session_id;

@@ -1,11 +1,12 @@
 //! The life of a session: lifecycle, scheduler, spawn, checkpoints, access.
 
 use super::parts::{Budget, MessageSource, TriggerSource};
+use crate::ids::SpanId;
 use crate::number::{Count, Number, Usd};
 use crate::text::{ArtifactId, Id, Label, Reason, Sha256Hex};
 use crate::vocabulary::{
-    Backend, BudgetAction, BudgetType, FinalState, Lane, MemoryPolicy, MessageRole, RejectionReason, RetryBackoff,
-    SpawnMode, State,
+    Backend, BudgetAction, BudgetType, FinalState, Lane, LinkEvidence, LinkRelation, MemoryPolicy, MessageRole,
+    RejectionReason, RetryBackoff, SpawnMode, State,
 };
 
 record! {
@@ -285,5 +286,23 @@ record! {
         3 required approved_by: Id,
         /// What was read.
         4 required message_ids: Vec<Id>,
+    }
+
+    /// Two session ids belong together, as telemetry told after the first events under either of them.
+    ///
+    /// `PART_OF`: the id stands in for a session that was not known yet; what was recorded under it belongs
+    /// to the target. Of several such links of one id the strongest evidence counts, then the earliest.
+    /// `CHILD_OF`: the target spawned the session.
+    SessionLinked {
+        /// The id that belongs to the target.
+        1 required session_id: Id,
+        /// How it belongs to it.
+        2 required relation: LinkRelation,
+        /// The session, or an id that stands in for one.
+        3 required target_session_id: Id,
+        /// What tells so.
+        4 required evidence: LinkEvidence,
+        /// The span that tells so, or the missing one that would.
+        5 optional span_id: SpanId,
     }
 }

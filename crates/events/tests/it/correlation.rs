@@ -25,12 +25,13 @@ const SPANS: [&str; 2] = ["activity_span_id", "session_span_id"];
 
 #[test]
 fn session_families_need_it_and_it_equals_their_session() {
-    let families: [(&str, &str); 14] = [
+    let families: [(&str, &str); 15] = [
         ("FR-EVT-SESS-001", "session_id"),
         ("FR-EVT-SESS-002", "session_id"),
         ("FR-EVT-SESS-003", "session_id"),
         ("FR-EVT-SESS-004", "session_id"),
         ("FR-EVT-SESS-005", "session_id"),
+        ("FR-EVT-SESS-LINK-001", "session_id"),
         ("FR-EVT-SESS-SCHED-001", "session_id"),
         ("FR-EVT-SESS-SCHED-002", "session_id"),
         ("FR-EVT-SESS-SCHED-003", "session_id"),

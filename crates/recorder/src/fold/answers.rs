@@ -9,11 +9,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::projection::Projection;
 use super::session::{Account, Note, SessionFold};
+use super::told::{Said, Told};
 use crate::view::{CostRow, Finding, FindingKind, RateView, RowCost, SessionCost, SessionView, Tokens, TreeView};
 
 /// The deepest tree that is answered at once. Spawned sessions are at most a few levels deep; only
 /// damaged or hostile records hold longer chains.
 const MAX_TREE_DEPTH: usize = 64;
+
+/// The source of a session that its host recorded itself.
+const NATIVE: &str = "native";
 
 /// What a roll-up of cost is by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +37,7 @@ pub enum CostKey {
 /// Who spawned whom, with cost summed up the tree, each tree at most once.
 pub(crate) struct SpawnForest<'a> {
     projection: &'a Projection,
-    inclusive: RefCell<FxHashMap<&'a str, u128>>,
+    inclusive: RefCell<FxHashMap<u32, u128>>,
 }
 
 impl<'a> SpawnForest<'a> {
@@ -42,71 +46,89 @@ impl<'a> SpawnForest<'a> {
     }
 
     /// The cost of a session with its descendants: children first, without recursion, and once around any cycle.
-    fn inclusive_nanos(&self, root: &'a SessionFold) -> u128 {
+    fn inclusive_nanos(&self, root: u32) -> u128 {
         let mut inclusive = self.inclusive.borrow_mut();
-        if let Some(nanos) = inclusive.get(&*root.id) {
+        if let Some(nanos) = inclusive.get(&root) {
             return *nanos;
         }
-        let mut order: Vec<&SessionFold> = Vec::new();
-        let mut seen: FxHashSet<&str> = FxHashSet::default();
+        let mut order: Vec<(u32, Vec<u32>)> = Vec::new();
+        let mut seen: FxHashSet<u32> = FxHashSet::default();
         let mut stack = vec![root];
         while let Some(session) = stack.pop() {
-            if !inclusive.contains_key(&*session.id) && seen.insert(&session.id) {
-                order.push(session);
-                stack.extend(self.projection.children(&session.id));
+            if !inclusive.contains_key(&session) && seen.insert(session) {
+                let children = self.projection.children(session);
+                stack.extend(&children);
+                order.push((session, children));
             }
         }
-        for session in order.into_iter().rev() {
-            let below: u128 = self.projection.children(&session.id).filter_map(|child| inclusive.get(&*child.id)).sum();
-            inclusive.insert(&session.id, session.sum().nanos + below);
+        for (session, children) in order.into_iter().rev() {
+            let below: u128 = children.iter().filter_map(|child| inclusive.get(child)).sum();
+            inclusive.insert(session, self.projection.session_at(session).sum().nanos + below);
         }
-        inclusive.get(&*root.id).copied().unwrap_or_default()
+        inclusive.get(&root).copied().unwrap_or_default()
     }
 
-    pub(crate) fn view(&self, session: &'a SessionFold) -> SessionView {
+    /// How many spawns lie above a session of telemetry, which does not say it.
+    fn depth(&self, session: u32) -> u64 {
+        let mut seen = FxHashSet::from_iter([session]);
+        let mut at = session;
+        while let Some((Some(parent), _)) = self.projection.parent(at)
+            && seen.insert(parent)
+        {
+            at = parent;
+        }
+        seen.len() as u64 - 1
+    }
+
+    pub(crate) fn view(&self, at: u32) -> SessionView {
+        let session = &*self.projection.session_at(at);
         let sum = session.sum();
         let facts = session.facts.as_ref();
+        let told = session.told.as_deref();
+        let said = |said: fn(&Told) -> &Option<Said>| told.and_then(|told| said(told).as_ref()).map(|said| &said.what);
         let time = |us: Option<i64>| us.and_then(Timestamp::from_micros);
+        let (state, ended_us) = session.state();
+        let seen_us = told.and_then(|told| told.seen_us);
         SessionView {
             session_id: Arc::clone(&session.id),
-            parent_session_id: facts.and_then(|facts| facts.parent.clone()),
-            state: session.life.state,
-            role: facts.map(|facts| Arc::clone(&facts.role)),
-            model_id: facts.map(|facts| Arc::clone(&facts.model)),
-            provider: facts.and_then(|facts| facts.provider.clone()),
-            backend: facts.map(|facts| facts.backend),
+            parent_session_id: self.projection.parent(at).map(|(_, id)| id),
+            state,
+            role: facts.map(|facts| &facts.role).or(said(|told| &told.role)).cloned(),
+            model_id: facts.map(|facts| &facts.model).or(said(|told| &told.model)).cloned(),
+            provider: facts.and_then(|facts| facts.provider.as_ref()).or(said(|told| &told.provider)).cloned(),
+            backend: facts.map(|facts| facts.backend).or(told.map(Told::backend)),
             wp_id: facts.and_then(|facts| facts.wp.clone()),
             mt_id: facts.and_then(|facts| facts.mt.clone()),
-            spawn_depth: facts.map(|facts| facts.depth),
-            label: facts.and_then(|facts| facts.label.clone()),
-            source: "native".into(),
-            created_at: time(facts.map(|facts| facts.created_us)),
-            updated_at: time(session.updated_us),
-            ended_at: time(session.ended_us),
+            spawn_depth: facts.map(|facts| facts.depth).or_else(|| told.map(|_| self.depth(at))),
+            label: facts.and_then(|facts| facts.label.as_ref()).or(told.and_then(|told| told.label.as_ref())).cloned(),
+            source: said(|told| &told.source).map_or_else(|| NATIVE.into(), Arc::clone),
+            created_at: time(facts.map(|facts| facts.created_us).or(seen_us.map(|(first, _)| first))),
+            updated_at: time(session.updated_us.max(seen_us.map(|(_, last)| last))),
+            ended_at: time(ended_us),
             tokens: tokens(&sum),
             cost: SessionCost {
                 own_nanos: sum.nanos,
-                inclusive_nanos: if self.projection.children(&session.id).next().is_some() {
-                    self.inclusive_nanos(session)
-                } else {
+                inclusive_nanos: if self.projection.children(at).is_empty() {
                     sum.nanos
+                } else {
+                    self.inclusive_nanos(at)
                 },
                 unpriced_runs: sum.unpriced_runs,
             },
-            messages: session.messages,
+            messages: session.messages(),
             model_runs: sum.runs,
-            tool_calls: session.tool_calls,
+            tool_calls: session.tool_calls(),
             spans: session.spans,
             open_spans: session.open_spans.len() as u64,
-            findings: self.findings(session, &sum),
+            findings: self.findings(at, session, &sum),
         }
     }
 
-    fn findings(&self, session: &SessionFold, sum: &Account) -> Vec<Finding> {
+    fn findings(&self, at: u32, session: &SessionFold, sum: &Account) -> Vec<Finding> {
         let finding =
             |kind, span: Option<[u8; 8]>, seq, detail: String| finding(kind, Some(&session.id), span, seq, detail);
         let mut findings: Vec<Finding> = session.notes.iter().map(|note| of_note(note, Some(&session.id))).collect();
-        if session.facts.is_none() {
+        if session.is_native && session.facts.is_none() {
             findings.push(finding(
                 FindingKind::MissingStart,
                 None,
@@ -114,12 +136,20 @@ impl<'a> SpawnForest<'a> {
                 "its session.created never arrived".to_owned(),
             ));
         }
-        if let Some(parent) = session.parent().filter(|parent| self.projection.session(parent).is_none()) {
+        if let Some((None, parent)) = self.projection.parent(at) {
             findings.push(finding(
                 FindingKind::OrphanParent,
                 None,
                 None,
                 format!("its parent session {parent} is not in this store"),
+            ));
+        }
+        for span in self.projection.missing_parents(at) {
+            findings.push(finding(
+                FindingKind::OrphanParent,
+                Some(span),
+                None,
+                "spans lie in this one, and it never arrived; the trace alone tells their session".to_owned(),
             ));
         }
         for span in sorted(session.headless_spans.keys()) {
@@ -130,7 +160,7 @@ impl<'a> SpawnForest<'a> {
                 "the span's start never arrived".to_owned(),
             ));
         }
-        if session.life.state.is_terminal() {
+        if session.state().0.is_terminal() {
             for span in sorted(session.open_spans.keys()) {
                 findings.push(finding(
                     FindingKind::MissingEnd,
@@ -153,25 +183,26 @@ impl<'a> SpawnForest<'a> {
 
     /// A session with its descendants. A session that is its own ancestor appears once; a chain longer
     /// than [`MAX_TREE_DEPTH`] ends with a finding.
-    pub(crate) fn tree(&self, session: &'a SessionFold) -> TreeView {
+    pub(crate) fn tree(&self, session: u32) -> TreeView {
         self.subtree(session, &mut Vec::new())
     }
 
-    fn subtree(&self, session: &'a SessionFold, above: &mut Vec<&'a str>) -> TreeView {
+    fn subtree(&self, session: u32, above: &mut Vec<u32>) -> TreeView {
         let mut view = self.view(session);
-        above.push(&session.id);
-        let mut below: Vec<&SessionFold> =
-            self.projection.children(&session.id).filter(|child| !above.contains(&&*child.id)).collect();
-        below.sort_by_key(|child| (child.facts.as_ref().map(|facts| facts.created_us), Arc::clone(&child.id)));
+        above.push(session);
+        let below: Vec<u32> =
+            self.projection.children(session).into_iter().filter(|child| !above.contains(child)).collect();
         let children = if above.len() < MAX_TREE_DEPTH {
-            below.into_iter().map(|child| self.subtree(child, above)).collect()
+            let mut children: Vec<TreeView> = below.into_iter().map(|child| self.subtree(child, above)).collect();
+            children.sort_by_cached_key(|child| (child.session.created_at, Arc::clone(&child.session.session_id)));
+            children
         } else {
             if !below.is_empty() {
                 let detail = format!(
                     "{} sessions below depth {MAX_TREE_DEPTH} are not shown; ask for the tree of this session",
                     below.len()
                 );
-                view.findings.push(finding(FindingKind::Gap, Some(&session.id), None, None, detail));
+                view.findings.push(finding(FindingKind::Gap, Some(&view.session_id), None, None, detail));
             }
             Vec::new()
         };
@@ -181,16 +212,15 @@ impl<'a> SpawnForest<'a> {
 
     /// The sessions whose parent is not in this store, and the first of every circle of sessions that
     /// claim to have spawned each other: together their trees hold every session.
-    pub(crate) fn roots(&self) -> Vec<&'a SessionFold> {
-        let orphan =
-            |session: &&SessionFold| session.parent().is_none_or(|parent| self.projection.session(parent).is_none());
-        let mut roots: Vec<&SessionFold> = self.projection.sessions.iter().filter(orphan).collect();
-        let mut reached: FxHashSet<&str> = FxHashSet::default();
+    pub(crate) fn roots(&self) -> Vec<u32> {
+        let orphan = |session: &u32| !matches!(self.projection.parent(*session), Some((Some(_), _)));
+        let mut roots: Vec<u32> = self.projection.listed().filter(orphan).collect();
+        let mut reached: FxHashSet<u32> = FxHashSet::default();
         for root in &roots {
-            self.reach(root, &mut reached);
+            self.reach(*root, &mut reached);
         }
-        for session in &self.projection.sessions {
-            if !reached.contains(&*session.id) {
+        for session in self.projection.listed() {
+            if !reached.contains(&session) {
                 roots.push(session);
                 self.reach(session, &mut reached);
             }
@@ -198,11 +228,11 @@ impl<'a> SpawnForest<'a> {
         roots
     }
 
-    fn reach(&self, root: &'a SessionFold, reached: &mut FxHashSet<&'a str>) {
+    fn reach(&self, root: u32, reached: &mut FxHashSet<u32>) {
         let mut stack = vec![root];
         while let Some(session) = stack.pop() {
-            if reached.insert(&session.id) {
-                stack.extend(self.projection.children(&session.id));
+            if reached.insert(session) {
+                stack.extend(self.projection.children(session));
             }
         }
     }
@@ -255,20 +285,21 @@ impl Projection {
     }
 
     /// Usage and cost by `key`, of the sessions that `keep` takes; largest cost first.
-    pub(crate) fn cost_rows<'a>(&'a self, key: CostKey, keep: &dyn Fn(&'a SessionFold) -> bool) -> Vec<CostRow> {
+    pub(crate) fn cost_rows(&self, key: CostKey, keep: &dyn Fn(u32) -> bool) -> Vec<CostRow> {
         let mut rows: BTreeMap<Option<Arc<str>>, (FxHashSet<u32>, Account)> = BTreeMap::new();
-        for (index, session) in self.sessions.iter().enumerate().filter(|(_, session)| keep(session)) {
+        for index in self.listed().filter(|at| keep(*at)) {
+            let session = &*self.session_at(index);
             let facts = session.facts.as_ref();
             let whole = |name: Option<Arc<str>>| vec![(name, session.sum())];
             let shares = match key {
                 CostKey::Session => whole(Some(Arc::clone(&session.id))),
                 CostKey::WorkPacket => whole(facts.and_then(|facts| facts.wp.clone())),
-                CostKey::Role => whole(facts.map(|facts| Arc::clone(&facts.role))),
+                CostKey::Role => whole(facts.map(|facts| &facts.role).or(session.role_told()).cloned()),
                 CostKey::Model | CostKey::Provider => self.shares(session, key),
             };
             for (name, account) in shares {
                 let row = rows.entry(name).or_default();
-                row.0.insert(index as u32);
+                row.0.insert(index);
                 row.1.merge(&account);
             }
         }
@@ -288,9 +319,13 @@ impl Projection {
     /// A session's usage by model or provider. A session without usage stands under its own.
     fn shares(&self, session: &SessionFold, key: CostKey) -> Vec<(Option<Arc<str>>, Account)> {
         let facts = session.facts.as_ref();
-        let own_provider = || facts.and_then(|facts| facts.provider.clone());
+        let said = |said: fn(&Told) -> &Option<Said>| {
+            session.told.as_deref().and_then(|told| said(told).as_ref()).map(|said| Arc::clone(&said.what))
+        };
+        let own_provider = || facts.and_then(|facts| facts.provider.clone()).or_else(|| said(|told| &told.provider));
         if session.accounts.is_empty() {
-            let name = if key == CostKey::Model { facts.map(|facts| Arc::clone(&facts.model)) } else { own_provider() };
+            let own_model = || facts.map(|facts| Arc::clone(&facts.model)).or_else(|| said(|told| &told.model));
+            let name = if key == CostKey::Model { own_model() } else { own_provider() };
             return vec![(name, Account::default())];
         }
         let name = |served: u32| {
@@ -304,6 +339,10 @@ impl Projection {
         session.accounts.iter().map(|(served, account)| (name(*served), *account)).collect()
     }
 
+    fn active_sessions(&self) -> u64 {
+        self.listed().filter(|at| self.session_at(*at).state().0 == State::Active).count() as u64
+    }
+
     /// The rate over the window that ends at `now`.
     pub(crate) fn rate(&self, now: Timestamp, window_s: u64) -> RateView {
         let window_s = window_s.max(1);
@@ -311,7 +350,7 @@ impl Projection {
         let per_minute = |value: u128| value.saturating_mul(60) / u128::from(window_s);
         RateView {
             window_s,
-            active_sessions: self.sessions.iter().filter(|session| session.life.state == State::Active).count() as u64,
+            active_sessions: self.active_sessions(),
             tokens_per_minute: u64::try_from(per_minute(sums.tokens)).unwrap_or(u64::MAX),
             nanos_per_minute: per_minute(sums.nanos),
             unpriced_runs: sums.unpriced_runs,

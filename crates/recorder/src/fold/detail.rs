@@ -1,11 +1,14 @@
 //! Spans, messages and states, folded from events when somebody asks for them.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use flightrec_events::families::session::SessionMessage;
 use flightrec_events::families::work::{LlmInference, SpanClosed, SpanOpened};
 use flightrec_events::{Count, Event, Id, Payload, SpanId, Usd};
 use rustc_hash::FxHashMap;
 
+use super::told::telemetry_source;
 use super::usage::Charge;
 use crate::view::{LinkView, MessageView, SpanView, StateChangeView, label};
 
@@ -20,7 +23,11 @@ pub(crate) struct DetailFold {
     /// What inferences said of a span, for spans whose end does not say it.
     usage: FxHashMap<SpanKey, SpanUsage>,
     messages: Vec<MessageView>,
+    /// Messages that telemetry told of, by session and message: it tells of them again and again.
+    told: FxHashMap<(Arc<str>, Arc<str>), usize>,
     states: Vec<StateChangeView>,
+    /// The sessions that other ids stand for.
+    stand_ins: FxHashMap<Arc<str>, Arc<str>>,
 }
 
 /// What one span used: each response once; reports without a response id count only while none has one.
@@ -60,24 +67,26 @@ impl SpanUsage {
 }
 
 impl DetailFold {
+    /// A fold that knows which ids stand for which sessions.
+    pub(crate) fn new(stand_ins: FxHashMap<Arc<str>, Arc<str>>) -> Self {
+        Self { stand_ins, ..Self::default() }
+    }
+
+    /// The session that an id names or stands for.
+    fn session(&self, id: &Id) -> Arc<str> {
+        self.stand_ins.get(id.as_str()).map_or_else(|| id.shared(), Arc::clone)
+    }
+
+    fn session_of(&self, event: &Event) -> Option<Arc<str>> {
+        event.model_session_id.as_ref().map(|id| self.session(id))
+    }
+
     pub(crate) fn apply(&mut self, seq: u64, event: &Event) {
         match &event.payload {
             Payload::SpanOpened(opened) => self.open(event, opened),
             Payload::SpanClosed(closed) => self.close(event, closed),
             Payload::LlmInference(inference) => self.infer(event, inference),
-            Payload::SessionMessage(message) => self.messages.push(MessageView {
-                message_id: message.message_id.shared(),
-                session_id: message.session_id.shared(),
-                role: message.role,
-                content_hash: message.content_hash,
-                artifact_id: message.content_artifact_id,
-                token_count: message.token_count.map(Count::get),
-                timestamp: event.timestamp,
-                tool_call_id: message.tool_call_id.as_ref().map(Id::shared),
-                redacted: message.redacted,
-                span_id: event.activity_span_id,
-                seq,
-            }),
+            Payload::SessionMessage(message) => self.say(seq, event, message),
             Payload::SessionStateChange(change) => self.states.push(StateChangeView {
                 timestamp: event.timestamp,
                 from_state: change.from_state,
@@ -99,6 +108,7 @@ impl DetailFold {
             | Payload::CascadeCancel(_)
             | Payload::SessionCheckpointed(_)
             | Payload::CrossSessionRead(_)
+            | Payload::SessionLinked(_)
             | Payload::ToolCall(_)
             | Payload::WorkflowRecovery(_)
             | Payload::MailboxMessageCreated(_)
@@ -110,9 +120,42 @@ impl DetailFold {
         }
     }
 
+    fn say(&mut self, seq: u64, event: &Event, message: &SessionMessage) {
+        let view = MessageView {
+            message_id: message.message_id.shared(),
+            session_id: self.session(&message.session_id),
+            role: message.role,
+            content_hash: message.content_hash,
+            artifact_id: message.content_artifact_id,
+            token_count: message.token_count.map(Count::get),
+            timestamp: event.timestamp,
+            tool_call_id: message.tool_call_id.as_ref().map(Id::shared),
+            redacted: message.redacted,
+            span_id: event.activity_span_id,
+            seq,
+        };
+        if telemetry_source(event).is_none() {
+            self.messages.push(view);
+            return;
+        }
+        match self.told.entry((Arc::clone(&view.session_id), Arc::clone(&view.message_id))) {
+            Entry::Vacant(entry) => {
+                entry.insert(self.messages.len());
+                self.messages.push(view);
+            }
+            Entry::Occupied(entry) => {
+                // The first time it was said counts.
+                let held = &mut self.messages[*entry.get()];
+                if (view.timestamp, view.span_id) < (held.timestamp, held.span_id) {
+                    *held = MessageView { artifact_id: view.artifact_id.or(held.artifact_id), ..view };
+                }
+            }
+        }
+    }
+
     fn span(&mut self, event: &Event) -> Option<&mut SpanView> {
         let span_id = event.span_id()?;
-        let session_id = event.model_session_id.as_ref().map(Id::shared);
+        let session_id = self.session_of(event);
         let key = (session_id.clone(), span_id);
         let at = *self.span_index.entry(key).or_insert_with(|| {
             self.spans.push(SpanView {
@@ -174,7 +217,7 @@ impl DetailFold {
 
     fn infer(&mut self, event: &Event, inference: &LlmInference) {
         let Some(span_id) = event.activity_span_id else { return };
-        let key = (event.model_session_id.as_ref().map(Id::shared), span_id);
+        let key = (self.session_of(event), span_id);
         self.usage.entry(key).or_default().report(event, inference);
     }
 
@@ -183,8 +226,11 @@ impl DetailFold {
         self.finish().0
     }
 
-    /// The messages, in the order of the log.
-    pub(crate) fn into_messages(self) -> Vec<MessageView> {
+    /// The messages, in the order of the log; those that telemetry told of by the time they were said.
+    pub(crate) fn into_messages(mut self) -> Vec<MessageView> {
+        if !self.told.is_empty() {
+            self.messages.sort_by_key(|message| message.timestamp);
+        }
         self.messages
     }
 
@@ -199,6 +245,9 @@ impl DetailFold {
             }
         }
         self.spans.sort_by_key(|span| span.start.or(span.end));
+        if !self.told.is_empty() || !self.stand_ins.is_empty() {
+            self.states.sort_by_key(|state| state.timestamp);
+        }
         (self.spans, self.states)
     }
 }

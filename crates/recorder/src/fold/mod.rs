@@ -2,6 +2,8 @@
 //!
 //! - [`projection`]: all sessions, kept up to date with every durable event
 //! - [`session`]: what is kept of one session
+//! - [`told`]: what telemetry told of one session, in whatever order
+//! - [`places`]: which session an id stands for, and who spawned whom, where telemetry told so late
 //! - [`usage`]: the ledger that counts usage once
 //! - [`rate`]: usage by second
 //! - [`detail`]: spans, messages and states, folded from one session's events when somebody asks
@@ -11,12 +13,15 @@
 
 mod answers;
 mod detail;
+mod places;
 mod projection;
 mod rate;
 mod session;
+mod told;
 mod usage;
 
 pub use answers::CostKey;
 pub(crate) use answers::SpawnForest;
 pub(crate) use detail::DetailFold;
 pub(crate) use projection::{BlockPlace, Projection};
+pub(crate) use told::telemetry_source;

@@ -1,14 +1,18 @@
 //! The fold over the whole log: what is known of every session without reading it again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use flightrec_events::{Event, Id, Payload, Timestamp};
+use flightrec_events::families::session::SessionLinked;
+use flightrec_events::{Event, Id, LinkRelation, Payload, Timestamp};
 use flightrec_journal::{BlockRef, ChainHash, SegmentId, Seq};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::places::{Place, Places};
 use super::rate::RateLog;
 use super::session::{Note, SessionFold};
+use super::told::telemetry_source;
 use super::usage::{Charge, Ledger};
 use crate::view::FindingKind;
 
@@ -69,6 +73,7 @@ pub(crate) struct Projection {
     by_id: FxHashMap<Arc<str>, u32>,
     /// By the id of a parent, whether it is in this store or not.
     children: FxHashMap<Arc<str>, Vec<u32>>,
+    pub(crate) places: Places,
     pub(crate) served_models: Vec<ServedModel>,
     served_by_key: FxHashMap<ServedModel, u32>,
     ledger: Ledger,
@@ -98,6 +103,7 @@ impl Projection {
             && self.by_id.len() == self.sessions.len()
             && self.by_id.iter().all(|(id, at)| self.sessions.get(*at as usize).is_some_and(|found| found.id == *id))
             && self.children.values().flatten().all(|at| session(*at))
+            && self.places.is_sound(self.sessions.len())
             && self.served_by_key.values().all(|at| served(*at))
             && self.ledger.charges().all(|charge| session(charge.session) && served(charge.account))
             && self.sessions.iter().all(|session| {
@@ -123,6 +129,7 @@ impl Projection {
         }
         let orphan = session.parent().is_none();
         session.apply(seq, event, first);
+        let told = telemetry_source(event).is_some();
         if let Some(parent) = session.parent().filter(|_| orphan) {
             self.children.entry(Arc::clone(parent)).or_default().push(index);
         }
@@ -134,11 +141,17 @@ impl Projection {
                 "its time lies more than five minutes ahead of the recorder's clock",
             );
         }
-        if let Payload::LlmInference(inference) = &event.payload {
+        if let Payload::SessionLinked(linked) = &event.payload {
+            self.link(index, event, linked);
+        } else if let Payload::LlmInference(inference) = &event.payload {
             let account = self.served_model(inference.model_id.shared(), inference.provider.as_ref().map(Id::shared));
             let charge = Charge::new(index, account, event, inference);
             let posting = self.ledger.post(event, inference, charge);
-            if posting.repeated {
+            if told && !posting.repeated {
+                self.sessions[index as usize].hear_usage(event, inference, &charge);
+            }
+            // Telemetry tells of a call in spans and log records both; that is no finding.
+            if posting.repeated && !told {
                 self.sessions[index as usize].note(
                     FindingKind::DuplicateUsage,
                     event.activity_span_id,
@@ -154,6 +167,19 @@ impl Projection {
                 self.sessions[new.session as usize].charge(new.account, &new.amounts);
                 self.rate.add(new);
             }
+        }
+    }
+
+    /// Takes in that an id belongs to another.
+    fn link(&mut self, index: u32, event: &Event, linked: &SessionLinked) {
+        let (target, _) = self.session_index(&linked.target_session_id);
+        let at_us = event.timestamp.as_micros();
+        match linked.relation {
+            LinkRelation::PartOf => {
+                let span = linked.span_id.map(|span| *span.as_bytes());
+                self.places.place(index, Place::new(linked.evidence, at_us, target, span));
+            }
+            LinkRelation::ChildOf => self.places.spawn(index, target, at_us),
         }
     }
 
@@ -196,6 +222,7 @@ impl Projection {
             sessions,
             by_id,
             children,
+            places,
             served_models,
             served_by_key,
             ledger,
@@ -206,20 +233,108 @@ impl Projection {
         let told =
             |notes: &[Note]| notes.iter().filter(|note| note.kind != FindingKind::Gap).cloned().collect::<Vec<_>>();
         (*events, *last_seq, *chain) == (other.events, other.last_seq, other.chain)
-            && (sessions, by_id, children) == (&other.sessions, &other.by_id, &other.children)
+            && (sessions, by_id, children, places) == (&other.sessions, &other.by_id, &other.children, &other.places)
             && (served_models, served_by_key) == (&other.served_models, &other.served_by_key)
             && (ledger, rate, blocks) == (&other.ledger, &other.rate, &other.blocks)
             && told(notes) == told(&other.notes)
     }
 
-    /// The sessions that name this one as their parent, in the order in which they came.
-    pub(crate) fn children(&self, id: &str) -> impl Iterator<Item = &SessionFold> {
-        self.children.get(id).into_iter().flatten().map(|at| &self.sessions[*at as usize])
+    /// The indices of all sessions: ids that stand for another, or only hold spans outside any session, are none.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = u32> {
+        let all = 0..self.sessions.len() as u32;
+        let linked = !self.places.is_empty();
+        all.filter(move |at| {
+            let own = &self.sessions[*at as usize];
+            if linked && self.places.place_of(*at).is_some() {
+                return false;
+            }
+            !own.is_hidden() || (linked && self.places.has_parts(*at) && !self.session_at(*at).is_hidden())
+        })
     }
 
-    /// One session, by its whole id.
-    pub(crate) fn session(&self, id: &str) -> Option<&SessionFold> {
-        self.by_id.get(id).map(|index| &self.sessions[*index as usize])
+    /// The session that an id names or stands for, whole id.
+    pub(crate) fn find(&self, id: &str) -> Option<u32> {
+        self.by_id.get(id).map(|at| self.places.root_of(*at))
+    }
+
+    /// The id of a session.
+    pub(crate) fn id_at(&self, at: u32) -> &Arc<str> {
+        &self.sessions[at as usize].id
+    }
+
+    /// Everything that is known of a session, under its own id and those that stand for it.
+    pub(crate) fn session_at(&self, root: u32) -> Cow<'_, SessionFold> {
+        let own = &self.sessions[root as usize];
+        let in_parts = self.places.has_parts(root);
+        if !in_parts && own.told.as_ref().is_none_or(|told| !told.may_be_told_twice()) {
+            return Cow::Borrowed(own);
+        }
+        let mut whole = own.clone();
+        if in_parts {
+            for at in &self.places.group(root)[1..] {
+                whole.merge(&self.sessions[*at as usize]);
+            }
+        }
+        whole.settle();
+        Cow::Owned(whole)
+    }
+
+    /// The sessions that a session spawned, in the order in which they came.
+    pub(crate) fn children(&self, at: u32) -> Vec<u32> {
+        let named = self.children.get(self.id_at(at)).into_iter().flatten().map(|child| self.places.root_of(*child));
+        let mut children: Vec<u32> = named.collect();
+        for child in self.places.children_of(at) {
+            if !children.contains(&child) {
+                children.push(child);
+            }
+        }
+        children
+    }
+
+    /// The session that spawned a session: its index if this store holds it, and its id.
+    pub(crate) fn parent(&self, at: u32) -> Option<(Option<u32>, Arc<str>)> {
+        if let Some(id) = self.sessions[at as usize].parent() {
+            return Some((self.find(id), Arc::clone(id)));
+        }
+        let parent = self.places.parent_of(at)?;
+        Some((Some(parent), Arc::clone(self.id_at(parent))))
+    }
+
+    /// The spans that never arrived although spans of this session lie in them.
+    pub(crate) fn missing_parents(&self, root: u32) -> Vec<[u8; 8]> {
+        if !self.places.has_parts(root) {
+            return Vec::new();
+        }
+        let group = self.places.group(root);
+        let places = group.iter().filter_map(|at| self.places.place_of(*at));
+        let mut missing: Vec<[u8; 8]> = places.filter(|place| place.is_guess).filter_map(|place| place.span).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+
+    /// The blocks that hold the events of a session, in their order.
+    pub(crate) fn blocks_of(&self, root: u32) -> Vec<BlockPlace> {
+        let mut blocks: Vec<u32> = Vec::new();
+        for at in self.places.group(root) {
+            blocks.extend(&self.sessions[at as usize].blocks);
+        }
+        blocks.sort_unstable();
+        blocks.dedup();
+        blocks.into_iter().map(|at| self.blocks[at as usize]).collect()
+    }
+
+    /// The ids under which the events of a session were recorded.
+    pub(crate) fn ids_of(&self, root: u32) -> Vec<Arc<str>> {
+        self.places.group(root).into_iter().map(|at| Arc::clone(self.id_at(at))).collect()
+    }
+
+    /// Every id that stands for another session, and that session's id.
+    pub(crate) fn stand_ins(&self) -> FxHashMap<Arc<str>, Arc<str>> {
+        let all = 0..self.sessions.len() as u32;
+        all.filter(|at| self.places.place_of(*at).is_some())
+            .map(|at| (Arc::clone(self.id_at(at)), Arc::clone(self.id_at(self.places.root_of(at)))))
+            .collect()
     }
 
     /// The block that holds a position.

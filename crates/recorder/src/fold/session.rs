@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use flightrec_events::families::session::SessionCreated;
+use flightrec_events::families::work::LlmInference;
 use flightrec_events::lifecycle::{self, Life};
-use flightrec_events::{Backend, Event, Payload, Rule, SpanId, Violation};
+use flightrec_events::{Backend, Event, Payload, Rule, SpanId, State, Violation};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::usage::Amounts;
+use super::told::{Told, telemetry_source};
+use super::usage::{Amounts, Charge};
 use crate::view::FindingKind;
 
 /// The most findings that are kept of one session; the last one says that there were more.
 const MAX_FINDINGS: usize = 256;
+
+/// The tag of a span whose attributes were too many to be taken.
+const ATTRIBUTES_LEFT_OUT: &str = "attributes_left_out";
 
 /// What `session.created` said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,6 +118,10 @@ pub(crate) struct SessionFold {
     pub(crate) id: Arc<str>,
     pub(crate) life: Life,
     pub(crate) facts: Option<Facts>,
+    /// What telemetry told of it, if any of its events came from there.
+    pub(crate) told: Option<Box<Told>>,
+    /// Whether its host recorded any of its events.
+    pub(crate) is_native: bool,
     pub(crate) updated_us: Option<i64>,
     pub(crate) ended_us: Option<i64>,
     pub(crate) messages: u64,
@@ -135,6 +144,8 @@ impl SessionFold {
             id,
             life: Life::UNKNOWN,
             facts: None,
+            told: None,
+            is_native: false,
             updated_us: None,
             ended_us: None,
             messages: 0,
@@ -148,6 +159,11 @@ impl SessionFold {
         }
     }
 
+    /// Whether it is only an id under which spans outside any session were recorded, or that a link names.
+    pub(crate) fn is_hidden(&self) -> bool {
+        !self.is_native && self.facts.is_none() && self.told.as_ref().is_none_or(|told| told.source.is_none())
+    }
+
     /// The session that it says spawned it, unless it names itself.
     pub(crate) fn parent(&self) -> Option<&Arc<str>> {
         self.facts.as_ref().and_then(|facts| facts.parent.as_ref()).filter(|parent| **parent != self.id)
@@ -156,12 +172,18 @@ impl SessionFold {
     /// Folds one event of the session, usage apart. `first` says that it is the first one seen.
     pub(crate) fn apply(&mut self, seq: u64, event: &Event, first: bool) {
         let at_us = event.timestamp.as_micros();
-        self.step(seq, event, first);
-        if !matches!(event.payload, Payload::SpanOpened(_) | Payload::SpanClosed(_)) {
+        let source = telemetry_source(event);
+        if let Some(source) = source {
+            self.told.get_or_insert_default().hear(source, event);
+        } else if !matches!(event.payload, Payload::SessionLinked(_)) {
+            self.is_native = true;
+            self.step(seq, event, first);
+        }
+        if !matches!(event.payload, Payload::SpanOpened(_) | Payload::SpanClosed(_) | Payload::SessionLinked(_)) {
             self.updated_us = self.updated_us.max(Some(at_us));
         }
         match &event.payload {
-            Payload::SessionCreated(created) if self.facts.is_none() => {
+            Payload::SessionCreated(created) if self.facts.is_none() && source.is_none() => {
                 self.facts = Some(Facts::of(created, at_us));
                 if !first {
                     self.note(
@@ -172,9 +194,9 @@ impl SessionFold {
                     );
                 }
             }
-            Payload::SessionMessage(_) => self.messages += 1,
+            Payload::SessionMessage(_) if source.is_none() => self.messages += 1,
             Payload::ToolCall(call) => {
-                self.tool_calls += 1;
+                self.tool_calls += u64::from(source.is_none());
                 if call.timing.ended_at < call.timing.started_at {
                     self.note(
                         FindingKind::ClockSkew,
@@ -187,6 +209,7 @@ impl SessionFold {
             Payload::SpanOpened(_) => self.open_span(seq, event, at_us),
             Payload::SpanClosed(_) => self.close_span(seq, event, at_us),
             Payload::SessionCreated(_)
+            | Payload::SessionMessage(_)
             | Payload::SessionStateChange(_)
             | Payload::SessionCompleted(_)
             | Payload::BudgetWarning(_)
@@ -201,6 +224,7 @@ impl SessionFold {
             | Payload::CascadeCancel(_)
             | Payload::SessionCheckpointed(_)
             | Payload::CrossSessionRead(_)
+            | Payload::SessionLinked(_)
             | Payload::LlmInference(_)
             | Payload::WorkflowRecovery(_)
             | Payload::MailboxMessageCreated(_)
@@ -252,6 +276,12 @@ impl SessionFold {
 
     fn open_span(&mut self, seq: u64, event: &Event, at_us: i64) {
         let Some(span) = event.span_id() else { return };
+        if let Payload::SpanOpened(opened) = &event.payload
+            && opened.tags.iter().flatten().any(|tag| tag.as_str() == ATTRIBUTES_LEFT_OUT)
+        {
+            let detail = "the span has more attributes than are taken; the rest was left out";
+            self.note(FindingKind::DroppedEvents, Some(span), seq, detail);
+        }
         if let Some(ended_us) = self.headless_spans.remove(span.as_bytes()) {
             self.check_span_times(seq, span, at_us, ended_us);
         } else if self.open_spans.insert(*span.as_bytes(), at_us).is_none() {
@@ -281,6 +311,84 @@ impl SessionFold {
             _ => return,
         };
         self.notes.push(Note { kind, span: span.map(|span| *span.as_bytes()), seq, detail });
+    }
+
+    /// Remembers a report of usage that telemetry made.
+    pub(crate) fn hear_usage(&mut self, event: &Event, inference: &LlmInference, charge: &Charge) {
+        if let Some(told) = &mut self.told {
+            told.hear_usage(event, inference, charge);
+        }
+    }
+
+    /// Takes in the fold of an id that stands for the same session.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.is_native |= other.is_native;
+        if self.facts.is_none() {
+            self.facts.clone_from(&other.facts);
+        }
+        if let Some(other) = &other.told {
+            self.told.get_or_insert_default().merge(other);
+        }
+        self.updated_us = self.updated_us.max(other.updated_us);
+        self.ended_us = self.ended_us.max(other.ended_us);
+        self.messages += other.messages;
+        self.tool_calls += other.tool_calls;
+        self.spans += other.spans;
+        for (span, ended_us) in &other.headless_spans {
+            if self.open_spans.remove(span).is_some() {
+                self.spans -= 1;
+            } else {
+                self.headless_spans.insert(*span, *ended_us);
+            }
+        }
+        for (span, started_us) in &other.open_spans {
+            if self.headless_spans.remove(span).is_some() {
+                self.spans -= 1;
+            } else {
+                self.open_spans.insert(*span, *started_us);
+            }
+        }
+        for (key, account) in &other.accounts {
+            match self.accounts.iter_mut().find(|(held, _)| held == key) {
+                Some((_, held)) => held.merge(account),
+                None => self.accounts.push((*key, *account)),
+            }
+        }
+        self.notes.extend_from_slice(&other.notes);
+        self.notes.truncate(MAX_FINDINGS);
+    }
+
+    /// Takes back what spans and log records of telemetry charged both.
+    pub(crate) fn settle(&mut self) {
+        let twice = self.told.as_ref().map_or_else(Vec::new, |told| told.told_twice());
+        for (account, amounts, times) in twice {
+            for _ in 0..times {
+                self.take_back(account, &amounts);
+            }
+        }
+    }
+
+    /// Messages in its thread, however often telemetry told of them.
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages + self.told.as_ref().map_or(0, |told| told.messages())
+    }
+
+    /// Tools that it called, however often telemetry told of them.
+    pub(crate) fn tool_calls(&self) -> u64 {
+        self.tool_calls + self.told.as_ref().map_or(0, |told| told.tool_calls())
+    }
+
+    /// The role that telemetry told of.
+    pub(crate) fn role_told(&self) -> Option<&Arc<str>> {
+        self.told.as_ref().and_then(|told| told.role.as_ref()).map(|said| &said.what)
+    }
+
+    /// Its state, and when it ended if it has.
+    pub(crate) fn state(&self) -> (State, Option<i64>) {
+        match &self.told {
+            Some(told) if !self.is_native => told.state(self.open_spans.values().max().copied()),
+            Some(_) | None => (self.life.state, self.ended_us),
+        }
     }
 
     /// Charges one run to the account of one model and provider.

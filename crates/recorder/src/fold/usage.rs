@@ -2,15 +2,23 @@
 //!
 //! Usage is keyed by the provider's response id where there is one, else by the span. Of several
 //! reports under one key exactly one is charged, chosen by a rule that does not depend on the order
-//! of arrival: the most tokens, then a known price over none, then the earliest time, then the
-//! smallest event id.
+//! of arrival: the most tokens, then a known cost over none, then a stated cost over one from a price
+//! table, then the earliest time, then the smallest event id.
+//!
+//! Telemetry names a response in every span that has to do with it, some with the provider and some
+//! without; and emulated providers name their responses alike in every trace. So a response of telemetry
+//! is one within its trace, whoever is said to have served it.
 
+use super::told::telemetry_source;
 use flightrec_events::families::work::LlmInference;
 use flightrec_events::{Event, SpanId, TraceId};
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+/// What the `price_source` of a cost begins with that was computed from a price table.
+const PRICE_TABLE: &str = "table:";
 
 /// What one model call used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,6 +61,8 @@ pub(crate) struct Charge {
     pub(crate) amounts: Amounts,
     pub(crate) timestamp_us: i64,
     event_id: [u8; 16],
+    /// Whether the emitter stated the cost, rather than a price table.
+    is_stated: bool,
 }
 
 impl Charge {
@@ -63,11 +73,15 @@ impl Charge {
             amounts: Amounts::of(inference),
             timestamp_us: event.timestamp.as_micros(),
             event_id: *event.event_id.as_bytes(),
+            is_stated: inference.price_source.as_ref().is_none_or(|source| !source.as_str().starts_with(PRICE_TABLE)),
         }
     }
 
     pub(crate) fn beats(&self, other: &Self) -> bool {
-        let strength = |charge: &Self| (charge.amounts.total(), charge.amounts.nanos.is_some());
+        let strength = |charge: &Self| {
+            let priced = charge.amounts.nanos.is_some();
+            (charge.amounts.total(), priced, priced && charge.is_stated)
+        };
         let age = |charge: &Self| (charge.timestamp_us, charge.event_id);
         strength(self).cmp(&strength(other)).then_with(|| age(other).cmp(&age(self))).is_gt()
     }
@@ -106,8 +120,13 @@ impl Ledger {
         let span = event.trace_id.zip(event.activity_span_id).map(|(trace, span)| span_key(trace, span));
         match (&inference.request_id, span) {
             (Some(request), span) => {
-                let mut posting = self
-                    .compete(response_key(inference.provider.as_ref().map(AsRef::as_ref), request.as_str()), charge);
+                let key = match (telemetry_source(event), event.trace_id) {
+                    (Some(_), Some(trace)) => short_hash(&[b"traced", trace.as_bytes(), request.as_str().as_bytes()]),
+                    (Some(_) | None, _) => {
+                        response_key(inference.provider.as_ref().map(AsRef::as_ref), request.as_str())
+                    }
+                };
+                let mut posting = self.compete(key, charge);
                 if let Some(span) = span
                     && let Some(Entry::Charged(old)) = self.entries.insert(span, Entry::Superseded)
                 {

@@ -15,6 +15,7 @@ mod reading;
 mod sample;
 mod secrets;
 mod snapshot;
+mod telemetry;
 mod tree;
 mod usage;
 mod vectors;

@@ -1,0 +1,193 @@
+//! Sessions that telemetry told of: spans under stand-ins find their session whatever comes first.
+
+use std::collections::BTreeMap;
+
+use flightrec_recorder::Mode;
+use flightrec_recorder::SteppedRecorder;
+use flightrec_recorder::events::families::session::SessionLinked;
+use flightrec_recorder::events::{CheckedEvent, LinkEvidence, LinkRelation, State, TraceId};
+use flightrec_recorder::query::{EventFilter, SessionFilter};
+use flightrec_recorder::view::{FindingKind, SessionView};
+use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, proptest};
+
+use crate::memory::Memory;
+use crate::sample::{
+    Usage, change, created_by, event, id, inference, message, open, options, session, span, span_closed, span_opened,
+    take, tool_call, verify,
+};
+
+/// The event as one that was mapped from telemetry.
+fn told(event: CheckedEvent) -> CheckedEvent {
+    let mut event = event.into_event();
+    event.actor_id = Some(id("otlp:gen_ai"));
+    event.trace_id = event.trace_id.or(TraceId::from_bytes([7; 16]));
+    event.check().unwrap()
+}
+
+fn link(n: u64, from: &str, relation: LinkRelation, to: &str, evidence: LinkEvidence) -> CheckedEvent {
+    let linked =
+        SessionLinked { session_id: id(from), relation, target_session_id: id(to), evidence, span_id: Some(span(n)) };
+    told(event(n, from, linked).check().unwrap())
+}
+
+fn part_of(n: u64, stand_in: &str, whole: &str, evidence: LinkEvidence) -> CheckedEvent {
+    link(n, stand_in, LinkRelation::PartOf, whole, evidence)
+}
+
+fn usage(input: u64, request: Option<&str>, span: Option<u64>) -> Usage {
+    Usage { input, output: 1, nanos: Some(input), request: request.map(str::to_owned), span, model: None }
+}
+
+/// A session with a delegate, its spans recorded under stand-ins; a trace with nothing but a plain span.
+fn delivery() -> Vec<CheckedEvent> {
+    [
+        // The delegate's model call came before anything above it.
+        span_opened(1, "t/tool", 1, 3),
+        inference(2, "t/tool", &usage(10, Some("r-1"), Some(1))),
+        inference(3, "t/tool", &usage(10, Some("r-1"), Some(2))),
+        message(4, "t/tool"),
+        span_closed(5, "t/tool", 1, 4),
+        part_of(6, "t/tool", "t", LinkEvidence::Trace),
+        // The delegate itself, named; it lies in a span that is not there yet.
+        created_by(7, "delegate", None),
+        part_of(8, "t/tool", "delegate", LinkEvidence::ParentSpan),
+        link(9, "delegate", LinkRelation::ChildOf, "t/root", LinkEvidence::ParentSpan),
+        part_of(10, "t/root", "t", LinkEvidence::Trace),
+        change(11, "delegate", State::Active, State::Completed),
+        // The root, and what it used itself.
+        part_of(12, "t/root", "main", LinkEvidence::ParentSpan),
+        part_of(13, "t", "main", LinkEvidence::Attribute),
+        created_by(14, "main", None),
+        span_opened(15, "main", 15, 1),
+        inference(16, "t/root", &usage(100, None, Some(16))),
+        tool_call(17, "t/root", 2, 3),
+        message(4, "t/root"),
+        span_closed(19, "main", 15, 30),
+        change(20, "main", State::Active, State::Failed),
+        span_opened(21, "elsewhere", 21, 1),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(n, event)| {
+        let mut event = event.into_event();
+        event.event_id = crate::sample::v7(100 + n as u64);
+        told(event.check().unwrap())
+    })
+    .collect()
+}
+
+/// What is answered, without the positions that differ from order to order.
+fn answers(events: Vec<CheckedEvent>) -> BTreeMap<String, SessionView> {
+    let mut recorder = SteppedRecorder::open(Memory::default().shared(), &options()).unwrap();
+    recorder.commit(events.into_iter().map(|event| (vec![event], Mode::Lenient)).collect()).unwrap();
+    let views = recorder.reader().sessions(&SessionFilter::default());
+    let clean = |mut view: SessionView| {
+        view.findings.iter_mut().for_each(|finding| finding.seq = None);
+        (view.session_id.to_string(), view)
+    };
+    views.into_iter().map(clean).collect()
+}
+
+#[test]
+fn stand_ins_are_their_sessions() {
+    let recorder = open(&Memory::default());
+    take(&recorder, delivery());
+    let reader = recorder.reader();
+    let ids: Vec<String> = reader.session_ids().iter().map(ToString::to_string).collect();
+    assert_eq!(ids, ["delegate", "main"], "a trace of plain spans is no session");
+    let (main, delegate) = (session(reader, "main"), session(reader, "delegate"));
+    assert_eq!((main.parent_session_id.as_deref(), delegate.parent_session_id.as_deref()), (None, Some("main")));
+    assert_eq!((main.spawn_depth, delegate.spawn_depth), (Some(0), Some(1)));
+    assert_eq!((main.tokens.input, main.model_runs, main.tool_calls, main.messages), (100, 1, 1, 1));
+    assert_eq!((delegate.tokens.input, delegate.model_runs, delegate.messages), (10, 1, 1), "r-1 was told twice");
+    assert_eq!((main.cost.own_nanos, main.cost.inclusive_nanos), (100, 110));
+    assert_eq!((main.state, delegate.state), (State::Failed, State::Completed));
+    assert_eq!((&*main.source, main.findings.len(), delegate.findings.len()), ("otlp:gen_ai", 0, 0));
+    // Any of its ids finds the session, and it finds all that was recorded under them.
+    for name in ["main", "t", "t/root"] {
+        assert_eq!(&*reader.resolve(name).unwrap(), "main");
+        assert_eq!(&*reader.session(name).unwrap().session.session_id, "main");
+    }
+    let of = |id: &str| reader.events(&EventFilter::of_session(id.into())).flatten().count();
+    assert_eq!((of("main"), of("t"), of("delegate")), (10, 10, 10));
+    let spans = reader.session("delegate").unwrap().spans;
+    assert_eq!(spans.iter().map(|span| span.session_id.as_deref()).collect::<Vec<_>>(), [Some("delegate")]);
+    assert_eq!(&*reader.messages(Some("delegate".into())).unwrap()[0].session_id, "delegate");
+    let tree = reader.tree("main").unwrap();
+    assert_eq!(tree.children.iter().map(|child| &*child.session.session_id).collect::<Vec<_>>(), ["delegate"]);
+    assert!(verify(reader).ok);
+    recorder.close().unwrap();
+}
+
+#[test]
+fn the_answers_are_the_same_after_an_open() {
+    let memory = Memory::default();
+    let recorder = open(&memory);
+    take(&recorder, delivery());
+    let before = recorder.reader().sessions(&SessionFilter::default());
+    recorder.close().unwrap();
+    let recorder = open(&memory);
+    assert_eq!(recorder.reader().sessions(&SessionFilter::default()), before);
+    assert!(verify(recorder.reader()).ok);
+}
+
+#[test]
+fn spans_whose_parent_never_comes_lie_in_the_session_of_their_trace_with_a_finding() {
+    let recorder = open(&Memory::default());
+    let events = delivery().into_iter().filter(|event| {
+        // The delegate and the root never arrive.
+        event.model_session_id.as_ref().is_some_and(|id| id.as_str().starts_with("t/"))
+            && !format!("{:?}", event.payload).contains("ParentSpan")
+    });
+    take(&recorder, events.chain([told(created_by(50, "t", None))]).collect());
+    let whole = session(recorder.reader(), "t");
+    assert_eq!((whole.model_runs, whole.tool_calls, whole.state), (2, 1, State::Active));
+    assert_eq!(whole.findings.iter().filter(|found| found.kind == FindingKind::OrphanParent).count(), 2);
+    assert_eq!(recorder.reader().session_ids().len(), 1);
+    recorder.close().unwrap();
+}
+
+#[test]
+fn usage_that_spans_and_log_records_tell_without_any_id_counts_once() {
+    let unnamed = |n, span| told(inference(n, "s", &usage(7, None, span)));
+    for (spans, logs, runs) in [(2, 0, 2), (0, 2, 2), (2, 2, 2), (1, 3, 3), (3, 1, 3)] {
+        let recorder = open(&Memory::default());
+        let from_spans = (0..spans).map(|n| unnamed(n, Some(n)));
+        let from_logs = (0..logs).map(|n| unnamed(10 + n, None));
+        take(&recorder, [told(created_by(90, "s", None))].into_iter().chain(from_spans).chain(from_logs).collect());
+        let view = session(recorder.reader(), "s");
+        assert_eq!((view.model_runs, view.tokens.input, view.cost.own_nanos), (runs, 7 * runs, 7 * u128::from(runs)));
+        recorder.close().unwrap();
+    }
+}
+
+#[test]
+fn a_response_of_telemetry_is_one_within_its_trace() {
+    let recorder = open(&Memory::default());
+    let other_trace = |event: CheckedEvent| {
+        let mut event = event.into_event();
+        event.trace_id = TraceId::from_bytes([8; 16]);
+        event.check().unwrap()
+    };
+    let mut without_provider = inference(3, "s", &usage(7, Some("r"), Some(3))).into_event();
+    if let flightrec_recorder::events::Payload::LlmInference(inference) = &mut without_provider.payload {
+        inference.provider = None;
+    }
+    let events = vec![
+        told(created_by(1, "s", None)),
+        told(inference(2, "s", &usage(7, Some("r"), Some(2)))),
+        told(without_provider.check().unwrap()),
+        other_trace(told(inference(4, "s", &usage(7, Some("r"), Some(4))))),
+    ];
+    take(&recorder, events);
+    assert_eq!(session(recorder.reader(), "s").model_runs, 2);
+    recorder.close().unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn no_order_changes_an_answer(events in Just(delivery()).prop_shuffle()) {
+        prop_assert_eq!(answers(events), answers(delivery()));
+    }
+}
