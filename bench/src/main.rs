@@ -1,9 +1,10 @@
 //! Prints the benches as a table beside their targets. `--events N` sets the size of the store (default 1,000,000),
-//! `--only SECTION` runs one of caller, ack, throughput, store, long-session, functions.
+//! `--only SECTION` runs one of caller, ack, throughput, store, long-session, functions, otlp.
 //!
 //! Every ratio is measured in one run on one disk: ours and the raw disk take turns, medians are quoted.
 
 mod measure;
+mod otlp;
 mod workload;
 
 use std::error::Error;
@@ -39,6 +40,7 @@ const SECTIONS: &[Section] = &[
     ("store", store),
     ("long-session", long_session),
     ("functions", functions),
+    ("otlp", otlp::ingest),
 ];
 
 fn main() -> Res<()> {
@@ -46,6 +48,7 @@ fn main() -> Res<()> {
     let (mut events, mut only) = (1_000_000_usize, None);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            otlp::SERVE => return otlp::serve(&arguments.next().ok_or("it needs a directory")?),
             "--events" => events = arguments.next().ok_or("--events needs a number")?.parse()?,
             "--only" => only = Some(arguments.next().ok_or("--only needs a name")?),
             other => {

@@ -435,6 +435,12 @@ impl Reader {
         projection.listed().map(|at| Arc::clone(projection.id_at(at))).collect()
     }
 
+    /// The ids of all sessions, and of the traces whose spans lie outside any session.
+    pub fn ids_with_traces(&self) -> Vec<Arc<str>> {
+        let projection = self.projection();
+        projection.roots().map(|at| Arc::clone(projection.id_at(at))).collect()
+    }
+
     /// The ids under which the events of a session were recorded: its own first, then those that stand for it,
     /// because its telemetry came before the session was known.
     pub fn ids_of(&self, session: &str) -> Vec<Arc<str>> {

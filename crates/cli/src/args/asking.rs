@@ -240,13 +240,15 @@ pub(crate) struct FindingsArgs {
 /// `export`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "NDJSON is the format of this version, and needs no --format. With --replay the fields that a recorder
-assigns are left out, so that `flightrec record` takes the lines into another store.
+    after_help = "NDJSON is written without --format. With --replay the fields that a recorder assigns are left out, so
+that `flightrec record` takes the lines into another store. With --format otlp sessions are written as
+spans for any OpenTelemetry backend, one request a line; `flightrec import otlp` takes them back whole.
 
 Examples:
   $ flightrec export > all.ndjson
   $ flightrec export --session 0199a7b1 --output session.ndjson
-  $ flightrec export --replay | flightrec --data /tmp/copy record"
+  $ flightrec export --replay | flightrec --data /tmp/copy record
+  $ flightrec export --session 0199a7b1 --format otlp --output traces.json"
 )]
 pub(crate) struct ExportArgs {
     /// Of this session, named by its id or a unique beginning of it

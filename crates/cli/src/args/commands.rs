@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::asking::{
     CostArgs, EventsArgs, ExportArgs, FindingsArgs, MessagesArgs, RateArgs, SessionsArgs, ShowArgs, SpansArgs, TreeArgs,
 };
+use super::bringing::{ImportCommand, UpArgs};
 use super::care::{CompletionsArgs, DoctorArgs, SchemaArgs, VerifyArgs};
 use super::giving::{ArtifactCommand, RecordArgs, ValidateArgs};
 
@@ -14,6 +15,7 @@ use super::giving::{ArtifactCommand, RecordArgs, ValidateArgs};
 #[derive(Debug, Parser)]
 #[command(name = "flightrec", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
+  $ flightrec up                          take OTLP from agents and show their sessions
   $ flightrec record events.ndjson        append events, one JSON object a line
   $ flightrec sessions --state active     what is running now
   $ flightrec show 0199a7b1               one session, by a unique beginning of its id
@@ -66,6 +68,9 @@ pub(crate) enum Format {
     /// The reference page of `schema`
     #[value(hide = true)]
     Markdown,
+    /// Spans for any OpenTelemetry backend, of `export`
+    #[value(hide = true)]
+    Otlp,
 }
 
 /// When to use colours.
@@ -82,8 +87,13 @@ pub(crate) enum ColorWhen {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Take telemetry and show it: OTLP endpoints, API and page over the store
+    Up(UpArgs),
     /// Append events from NDJSON, one JSON object a line
     Record(RecordArgs),
+    /// Take in what others recorded
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Check events as `record` would, without recording anything
     Validate(ValidateArgs),
     /// List sessions

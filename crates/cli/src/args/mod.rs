@@ -1,10 +1,11 @@
 //! What can be typed: global options, commands, filters, times.
 //!
 //! - `commands`: the list of commands, and the options that all of them have
-//! - `giving`, `asking`, `care`: the commands' own options and examples
+//! - `giving`, `bringing`, `asking`, `care`: the commands' own options and examples
 //! - `filters`, `times`: what several commands share
 
 mod asking;
+mod bringing;
 mod care;
 mod commands;
 mod filters;
@@ -15,6 +16,7 @@ pub(crate) use asking::{
     CostArgs, CostBy, EventsArgs, ExportArgs, FindingsArgs, GroupBy, MessagesArgs, RateArgs, SessionsArgs, ShowArgs,
     SpansArgs, TreeArgs,
 };
+pub(crate) use bringing::{ImportCommand, ImportOtlpArgs, PriceArgs, SignalWord, UpArgs};
 pub(crate) use care::{CompletionsArgs, SchemaArgs};
 pub(crate) use commands::{Cli, ColorWhen, Command, Format};
 pub(crate) use filters::SessionFilters;

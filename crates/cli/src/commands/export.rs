@@ -1,7 +1,11 @@
 //! `export`: events out of the store, for keeping or for recording elsewhere.
 
 use std::io::{BufWriter, Write};
+use std::sync::Arc;
 
+use flightrec_ingest::export::SessionExport;
+use flightrec_ingest::otlp::model::TracesRequest;
+use flightrec_ingest::otlp::{self, Encoding};
 use flightrec_recorder::Reader;
 use flightrec_recorder::query::EventFilter;
 
@@ -14,14 +18,15 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{words, write_file};
 
 pub(super) fn run(run: &Run, args: &ExportArgs, format: Option<Format>) -> Outcome {
-    match format {
-        None | Some(Format::Ndjson) => {}
+    let shape = match format {
+        None | Some(Format::Ndjson) => Shape::Events { replay: args.replay },
+        Some(Format::Otlp) => Shape::Otlp,
         Some(Format::Table | Format::Json | Format::Csv | Format::Markdown) => {
             return Err(Failure::usage(
-                "export writes ndjson: leave --format out, or use `flightrec events` for other formats",
+                "export writes ndjson or otlp: leave --format out, or use `flightrec events` for other formats",
             ));
         }
-    }
+    };
     let (since, until) = args.time.resolve(run.now())?;
     let reader = run.reader()?;
     let kinds = scope::kinds(&reader.registry().map_err(|error| run.store.open_failure(&error))?, &args.kind)?;
@@ -29,16 +34,77 @@ pub(super) fn run(run: &Run, args: &ExportArgs, format: Option<Format>) -> Outco
     let filter = EventFilter { session: scope.session.clone(), kinds, since, until, ..EventFilter::default() };
     let Some(path) = &args.output else {
         let mut out = BufWriter::with_capacity(256 * 1024, std::io::stdout());
-        return write_events(run, &reader, &filter, &scope, args.replay, &mut out).map(|(_, exit)| exit);
+        return write(run, &reader, &filter, &scope, shape, &mut out).map(|(_, exit)| exit);
     };
     let mut written = (0, Exit::Done);
     write_file(path, |out| {
-        written = write_events(run, &reader, &filter, &scope, args.replay, out)?;
+        written = write(run, &reader, &filter, &scope, shape, out)?;
         Ok(())
     })?;
     let (events, exit) = written;
     run.console.note(&format!("{} written to {}", words::counted(events, "event", "events"), path.display()));
     Ok(exit)
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    /// Events, one JSON object a line.
+    Events { replay: bool },
+    /// OTLP requests with spans, one JSON object a line.
+    Otlp,
+}
+
+fn write(
+    run: &Run,
+    reader: &Reader,
+    filter: &EventFilter,
+    scope: &Scope,
+    shape: Shape,
+    out: &mut dyn Write,
+) -> Result<(u64, Exit), Failure> {
+    match shape {
+        Shape::Events { replay } => write_events(run, reader, filter, scope, replay, out),
+        Shape::Otlp => write_otlp(run, reader, filter, scope, out),
+    }
+}
+
+/// Writes sessions as spans that hold their events, session by session.
+fn write_otlp(
+    run: &Run,
+    reader: &Reader,
+    filter: &EventFilter,
+    scope: &Scope,
+    out: &mut dyn Write,
+) -> Result<(u64, Exit), Failure> {
+    let sessions = match &scope.session {
+        Some(session) => vec![Arc::clone(session)],
+        // Spans outside any session are exported too, unless sessions are filtered.
+        None => reader.ids_with_traces(),
+    };
+    let mut events = 0;
+    let mut is_whole = !has_gaps(reader);
+    let mut send = |request: TracesRequest| -> Result<(), Failure> {
+        let mut line = otlp::encode_traces(&request, Encoding::Json);
+        escape_json(&mut line);
+        line.push(b'\n');
+        Ok(out.write_all(&line)?)
+    };
+    for session in sessions.iter().filter(|session| scope.takes(Some(session))) {
+        let mut export = SessionExport::new(session);
+        for event in reader.events(&EventFilter { session: Some(Arc::clone(session)), ..filter.clone() }) {
+            let Some(event) = readable(run, event, &mut is_whole)? else { continue };
+            events += 1;
+            if let Some(request) = export.add(event.seq, &event.event) {
+                send(request)?;
+            }
+        }
+        if let Some(request) = export.finish() {
+            send(request)?;
+        }
+    }
+    out.flush()?;
+    Ok((events, if is_whole { Exit::Done } else { Exit::Damaged }))
 }
 
 /// Writes every event that is wanted and can be read; answers with how many, and whether some could not.

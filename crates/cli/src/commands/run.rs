@@ -6,13 +6,13 @@ use flightrec_recorder::view::FindingKind;
 use flightrec_recorder::{Clock, Reader, SystemClock};
 
 use super::{
-    artifact, completions, cost, doctor, events, export, findings, intake, messages, rate, schema, sessions, show,
-    spans, tree, validate, verify,
+    artifact, completions, cost, doctor, events, export, findings, import, intake, messages, rate, schema, sessions,
+    show, spans, tree, up, validate, verify,
 };
 use crate::args::{Cli, Command, Format};
 use crate::console::Console;
 use crate::exit::{Failure, Outcome, tell};
-use crate::output::only_schema_has_markdown;
+use crate::output::format_of_one_command;
 use crate::store::Store;
 
 /// What every command has at hand.
@@ -54,13 +54,20 @@ pub(crate) fn run() -> Outcome {
     if let Command::Completions(args) = &command {
         return completions::run(args);
     }
-    if global.format == Some(Format::Markdown) && !matches!(command, Command::Schema(_)) {
-        return Err(only_schema_has_markdown());
+    let misplaced = match global.format {
+        Some(Format::Markdown) => !matches!(command, Command::Schema(_)),
+        Some(Format::Otlp) => !matches!(command, Command::Export(_)),
+        Some(Format::Table | Format::Json | Format::Ndjson | Format::Csv) | None => false,
+    };
+    if let (true, Some(format)) = (misplaced, global.format) {
+        return Err(format_of_one_command(format));
     }
     let console = Console::new(global.format.unwrap_or_default(), global.quiet, global.color);
     let run = Run { console, store: Store::new(global.data, global.families)?, clock: SystemClock };
     match command {
+        Command::Up(args) => up::run(&run, &args),
         Command::Record(args) => intake::run(&run, &args),
+        Command::Import(command) => import::run(&run, &command),
         Command::Validate(args) => validate::run(&run, &args),
         Command::Sessions(args) => sessions::run(&run, &args),
         Command::Show(args) => show::run(&run, &args),

@@ -14,6 +14,8 @@ use crate::exit::Failure;
 pub(crate) struct Scope {
     /// The one session that was named, by its whole id.
     pub(crate) session: Option<Arc<str>>,
+    /// The ids under which its events were recorded.
+    named: HashSet<Arc<str>>,
     passing: Option<HashSet<Arc<str>>>,
 }
 
@@ -26,22 +28,23 @@ impl Scope {
         filters: &SessionFilters,
     ) -> Result<Self, Failure> {
         let session = session.map(|prefix| run.store.resolve(reader, prefix)).transpose()?;
-        let mut scope = Self { session, passing: None };
+        let mut scope = Self { session, named: HashSet::new(), passing: None };
         scope.refresh(reader, filters);
         Ok(scope)
     }
 
     /// Looks again which sessions pass the filters, after the reader has seen more.
     pub(crate) fn refresh(&mut self, reader: &Reader, filters: &SessionFilters) {
+        self.named = self.session.iter().flat_map(|session| reader.ids_of(session)).collect();
         if !filters.is_open() {
-            self.passing =
-                Some(reader.sessions(&filters.filter()).into_iter().map(|session| session.session_id).collect());
+            let passing = reader.sessions(&filters.filter());
+            self.passing = Some(passing.iter().flat_map(|session| reader.ids_of(&session.session_id)).collect());
         }
     }
 
     /// Whether something of this session is wanted.
     pub(crate) fn takes(&self, session: Option<&str>) -> bool {
-        let named = self.session.is_none() || self.session.as_deref() == session;
+        let named = self.session.is_none() || session.is_some_and(|session| self.named.contains(session));
         named && self.passing.as_ref().is_none_or(|passing| session.is_some_and(|session| passing.contains(session)))
     }
 }

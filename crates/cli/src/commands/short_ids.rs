@@ -18,7 +18,7 @@ impl ShortIds {
     pub(crate) fn of(run: &Run, reader: &Reader) -> Self {
         match run.console.format {
             Format::Table => Self::among(reader.session_ids()),
-            Format::Json | Format::Ndjson | Format::Csv | Format::Markdown => Self(FxHashMap::default()),
+            Format::Json | Format::Ndjson | Format::Csv | Format::Markdown | Format::Otlp => Self(FxHashMap::default()),
         }
     }
 

@@ -40,7 +40,7 @@ impl Lister {
                 out.write_all(&header)?;
                 Shape::Csv { fields: T::FIELDS }
             }
-            Format::Markdown => return Err(only_schema_has_markdown()),
+            Format::Markdown | Format::Otlp => return Err(format_of_one_command(console.format)),
         };
         Ok(Self { console, out, shape, items: 0, buffer: Vec::new() })
     }
@@ -119,9 +119,10 @@ impl Lister {
     }
 }
 
-/// What to say to `--format markdown` anywhere else.
-pub(crate) fn only_schema_has_markdown() -> Failure {
-    Failure::usage("markdown is a format of `schema` alone: use table, json, ndjson or csv")
+/// What to say to a format that only one other command has.
+pub(crate) fn format_of_one_command(format: Format) -> Failure {
+    let (name, command) = if format == Format::Otlp { ("otlp", "export") } else { ("markdown", "schema") };
+    Failure::usage(format!("{name} is a format of `{command}` alone: use table, json, ndjson or csv"))
 }
 
 /// Prints one object: JSON with indentation, NDJSON as a line, CSV with a header, or what `people` writes.
@@ -146,7 +147,7 @@ pub(crate) fn print_object<T: Item>(
             list.item(item, Vec::new)?;
             list.finish("")?;
         }
-        Format::Markdown => return Err(only_schema_has_markdown()),
+        Format::Markdown | Format::Otlp => return Err(format_of_one_command(console.format)),
     }
     out.flush()?;
     Ok(())

@@ -18,6 +18,6 @@ pub(crate) mod words;
 
 pub(crate) use file::write_file;
 pub(crate) use indent::indented;
-pub(crate) use lister::{Lister, only_schema_has_markdown, print_object};
+pub(crate) use lister::{Lister, format_of_one_command, print_object};
 pub(crate) use shape::Item;
 pub(crate) use table::{Align, Cell, Column, Table};

@@ -12,6 +12,7 @@ mod live;
 mod memory;
 mod refusals;
 mod secrets;
+mod serving;
 mod shapes;
 mod support;
 mod terminals;

@@ -252,6 +252,13 @@ impl Projection {
         })
     }
 
+    /// The indices of everything that stands for no other id and holds events: sessions, and traces without one.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = u32> {
+        let all = 0..self.sessions.len() as u32;
+        all.filter(|at| self.places.place_of(*at).is_none())
+            .filter(|at| self.places.group(*at).iter().any(|id| !self.sessions[*id as usize].blocks.is_empty()))
+    }
+
     /// The session that an id names or stands for, whole id.
     pub(crate) fn find(&self, id: &str) -> Option<u32> {
         self.by_id.get(id).map(|at| self.places.root_of(*at))

@@ -17,6 +17,9 @@ use super::usage::{Amounts, Charge};
 /// What the `actor_id` of every event begins with that was mapped from telemetry.
 pub(crate) const TELEMETRY_ACTOR: &str = "otlp:";
 
+/// The actor of spans that follow no convention.
+const NO_CONVENTION: &str = "otlp:plain";
+
 /// The word for a fact that telemetry does not tell where the contract asks for one.
 pub(crate) const UNKNOWN: &str = "unknown";
 
@@ -109,7 +112,9 @@ impl Told {
     }
 
     fn created(&mut self, source: &Id, at_us: i64, created: &SessionCreated) {
-        hear(&mut self.source, at_us, source);
+        // A span of no convention tells where a session comes from only if nothing else does.
+        let source_us = if source.as_str() == NO_CONVENTION { i64::MAX } else { at_us };
+        hear(&mut self.source, source_us, source);
         hear(&mut self.role, at_us, &created.role);
         hear(&mut self.model, at_us, &created.model_id);
         if let Some(provider) = &created.provider {

@@ -2,7 +2,7 @@
 //!
 //! Usage is keyed by the provider's response id where there is one, else by the span. Of several
 //! reports under one key exactly one is charged, chosen by a rule that does not depend on the order
-//! of arrival: the most tokens, then a known cost over none, then a stated cost over one from a price
+//! of arrival: first-hand over second-hand telemetry, the most tokens, then a known cost over none, then a stated cost over one from a price
 //! table, then the earliest time, then the smallest event id.
 //!
 //! Telemetry names a response in every span that has to do with it, some with the provider and some
@@ -19,6 +19,10 @@ use sha2::{Digest, Sha256};
 
 /// What the `price_source` of a cost begins with that was computed from a price table.
 const PRICE_TABLE: &str = "table:";
+
+/// The actor of telemetry from Traceloop, whose libraries count the tokens of streams themselves: one too
+/// many where the provider's own library says so.
+const SECOND_HAND: &str = "otlp:traceloop";
 
 /// What one model call used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -63,6 +67,8 @@ pub(crate) struct Charge {
     event_id: [u8; 16],
     /// Whether the emitter stated the cost, rather than a price table.
     is_stated: bool,
+    /// Whether it was counted by a library around the one that made the call, which sees less of it.
+    is_second_hand: bool,
 }
 
 impl Charge {
@@ -73,14 +79,15 @@ impl Charge {
             amounts: Amounts::of(inference),
             timestamp_us: event.timestamp.as_micros(),
             event_id: *event.event_id.as_bytes(),
+            is_second_hand: telemetry_source(event).is_some_and(|source| source.as_str() == SECOND_HAND),
             is_stated: inference.price_source.as_ref().is_none_or(|source| !source.as_str().starts_with(PRICE_TABLE)),
         }
     }
 
     pub(crate) fn beats(&self, other: &Self) -> bool {
         let strength = |charge: &Self| {
-            let priced = charge.amounts.nanos.is_some();
-            (charge.amounts.total(), priced, priced && charge.is_stated)
+            let (total, priced) = (charge.amounts.total(), charge.amounts.nanos.is_some());
+            (total > 0 && !charge.is_second_hand, total, priced, priced && charge.is_stated)
         };
         let age = |charge: &Self| (charge.timestamp_us, charge.event_id);
         strength(self).cmp(&strength(other)).then_with(|| age(other).cmp(&age(self))).is_gt()

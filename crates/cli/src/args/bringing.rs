@@ -1,0 +1,89 @@
+//! Commands that bring in what others record.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// `import`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Take in saved OTLP requests: spans and log records of agents in any language
+    Otlp(ImportOtlpArgs),
+}
+
+/// What kind of telemetry a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignalWord {
+    /// Spans
+    Traces,
+    /// Log records
+    Logs,
+    /// Data points: counted, not recorded
+    Metrics,
+}
+
+/// `import otlp`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each file holds one request as it was sent over OTLP: protobuf or JSON, plain, gzip or zstd, told from its
+content. JSON files may hold several requests one after the other, as the Collector's file exporter
+writes them. Files may come in any order and again: what is in the record already is not taken twice.
+
+Examples:
+  $ flightrec import otlp 0001-traces.bin 0002-logs.bin
+  $ flightrec import otlp --signal traces spans.json
+  $ flightrec import otlp --prices our-prices.json spans.json.gz"
+)]
+pub(crate) struct ImportOtlpArgs {
+    /// The kind of telemetry, for files whose names and contents do not tell
+    #[arg(long, value_name = "SIGNAL")]
+    pub(crate) signal: Option<SignalWord>,
+    /// Prices of your own; they win over the bundled list prices
+    #[command(flatten)]
+    pub(crate) prices: PriceArgs,
+    /// The files to read
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Where prices come from.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PriceArgs {
+    /// A file of prices in the shape of the bundled one; its entries win
+    #[arg(long, value_name = "FILE", env = "FLIGHTREC_PRICES", hide_env_values = true)]
+    pub(crate) prices: Option<PathBuf>,
+}
+
+/// `up`
+#[derive(Debug, Args)]
+#[command(after_help = "Point any program with an OpenTelemetry exporter at it, in whatever language:
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317  OTEL_EXPORTER_OTLP_PROTOCOL=grpc
+Telemetry is answered once it is durable. The page is at http://127.0.0.1:4318/; other commands read the
+same store meanwhile. Ctrl-C stops it; nothing that was answered is lost.
+
+Examples:
+  $ flightrec up
+  $ flightrec --data ./record up --listen 127.0.0.1:8080 --grpc-listen 127.0.0.1:0
+  $ flightrec up --listen 0.0.0.0:4318 --token s3cret-enough --allow-host recorder.example")]
+pub(crate) struct UpArgs {
+    /// Where OTLP/HTTP, the API and the page are; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
+    pub(crate) listen: SocketAddr,
+    /// Where OTLP over gRPC is; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4317")]
+    pub(crate) grpc_listen: SocketAddr,
+    /// What requests must show as a bearer token; needed for addresses that others can reach
+    #[arg(long, value_name = "TOKEN", env = "FLIGHTREC_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// A name that the server answers to, beside localhost and its own addresses; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// The most bytes of one request, as sent and as decoded
+    #[arg(long, value_name = "BYTES", default_value_t = flightrec_server::DEFAULT_MAX_BODY_BYTES)]
+    pub(crate) max_body_bytes: usize,
+    /// Prices of your own; they win over the bundled list prices
+    #[command(flatten)]
+    pub(crate) prices: PriceArgs,
+}

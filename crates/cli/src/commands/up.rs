@@ -1,0 +1,137 @@
+//! `up`: the server, from its start to the last acknowledged event.
+// tidy: no-wildcard
+
+use std::io;
+use std::sync::Arc;
+
+use flightrec_recorder::Recorder;
+use flightrec_server::telemetry::Telemetry;
+use flightrec_server::{Limits, Options, ServeError, Server};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::Run;
+use super::import::prices;
+use crate::args::UpArgs;
+use crate::exit::{Exit, Failure, Outcome, chain};
+use crate::output::print_object;
+
+/// Where the server listens.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listening {
+    /// OTLP/HTTP, the API and the page.
+    http: String,
+    /// OTLP over gRPC.
+    grpc: String,
+}
+
+pub(super) fn run(run: &Run, args: &UpArgs) -> Outcome {
+    let prices = prices(&args.prices)?;
+    let recorder = Arc::new(run.store.recorder()?);
+    let telemetry = Telemetry::open(Arc::clone(&recorder), prices).map_err(|error| run.store.read_failure(&error))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("flightrec-server")
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start the server's threads: {error}")))?;
+    let served = runtime.block_on(serve(run, options(args), Arc::clone(&recorder), Arc::new(telemetry)));
+    // This waits for work that was cut off and is recording still.
+    drop(runtime);
+    if let Some(recorder) = Arc::into_inner(recorder) {
+        recorder.close().map_err(|error| Failure::failed(format!("{}: {error}", run.store.path.display())))?;
+    }
+    served.map(|()| Exit::Done)
+}
+
+fn options(args: &UpArgs) -> Options {
+    let limits = Limits { max_body_bytes: args.max_body_bytes, ..Limits::default() };
+    Options {
+        listen: args.listen,
+        grpc_listen: args.grpc_listen,
+        // An empty variable is how some set none.
+        token: args.token.clone().filter(|token| !token.is_empty()),
+        allowed_hosts: args.allow_host.clone(),
+        limits: Limits { max_buffered_bytes: limits.max_buffered_bytes.max(4 * args.max_body_bytes), ..limits },
+        ..Options::default()
+    }
+}
+
+async fn serve(run: &Run, options: Options, recorder: Arc<Recorder>, telemetry: Arc<Telemetry>) -> Result<(), Failure> {
+    // Before anybody is told that the server is there, so that no signal is missed.
+    let mut signals = Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+    let server = Server::bind(options, recorder, telemetry).await.map_err(|error| start_failure(&error))?;
+    announce(run, &server)?;
+    let (stop, stopped) = oneshot::channel();
+    let told_twice = async {
+        signals.next().await;
+        run.console.note("stopping: requests in flight are finished first");
+        // The receiver lives as long as the server does.
+        let _told = stop.send(()).is_ok();
+        signals.next().await;
+        run.console.note("stopping now: requests in flight are cut off");
+    };
+    tokio::select! {
+        () = server.serve(async { drop(stopped.await) }) => {}
+        () = told_twice => {}
+    }
+    Ok(())
+}
+
+/// Says where the server is. That nobody reads it does not stop the server.
+fn announce(run: &Run, server: &Server) -> Result<(), Failure> {
+    let listening =
+        Listening { http: format!("http://{}", server.http_address()), grpc: server.grpc_address().to_string() };
+    let told = print_object(run.console, &listening, |out| {
+        let Listening { http, grpc } = &listening;
+        Ok(writeln!(out, "listening on {http} (OTLP/HTTP, API, page) and {grpc} (OTLP/gRPC)")?)
+    });
+    match told {
+        Err(Failure::OutputClosed) => Ok(()),
+        other => other,
+    }
+}
+
+fn start_failure(error: &ServeError) -> Failure {
+    match error {
+        ServeError::NeedsToken(_) | ServeError::BadToken => Failure::usage(error.to_string()),
+        ServeError::Bind { .. } => Failure::failed(chain(error)),
+    }
+}
+
+/// The signals that ask a program to end.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        // A platform that cannot tell of a signal ends the program itself.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The API: the questions of the command line, asked over HTTP, in the same shapes.
+//!
+//! - `question`: a request with its parameters, read by name
+//! - `filters`: parameters that several questions share
+//! - `page`, `places`: one page of a list at a time, and the cursor that finds the next
+//! - `sessions`, `events`, `lists`: the answers
+//! - `given`, `giving`: events and content that are handed in
+//! - `stream`: events as they are recorded
+//! - `schemas`: the shapes, for the description of the API
+
+pub(crate) mod events;
+mod filters;
+mod given;
+pub(crate) mod giving;
+pub(crate) mod lists;
+mod page;
+mod places;
+mod question;
+pub(crate) mod schemas;
+pub(crate) mod sessions;
+pub(crate) mod stream;
+
+pub(crate) use question::Question;

@@ -1,0 +1,14 @@
+//! A real server on real sockets, a module for each behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
+
+mod answers;
+mod bodies;
+mod calls;
+mod client;
+mod doors;
+mod giving;
+mod lists;
+mod served;
+mod stopping;
+mod streams;
+mod telemetry;
