@@ -435,6 +435,16 @@ impl Reader {
         projection.listed().map(|at| Arc::clone(projection.id_at(at))).collect()
     }
 
+    /// Whether telemetry told of a session, and not its host: its thread is in the order of time then, because
+    /// its messages came in any order.
+    pub fn is_told(&self, session: &str) -> bool {
+        let projection = self.projection();
+        projection.find(session).is_some_and(|at| {
+            let whole = projection.session_at(at);
+            whole.told.is_some() && !whole.is_native
+        })
+    }
+
     /// The ids of all sessions, and of the traces whose spans lie outside any session.
     pub fn ids_with_traces(&self) -> Vec<Arc<str>> {
         let projection = self.projection();

@@ -2,12 +2,12 @@
 
 use flightrec_events::{ArtifactId, Sha256Hex, Timestamp};
 use flightrec_recorder::query::SpanFilter;
-use flightrec_recorder::view::FindingKind;
+use flightrec_recorder::view::{FindingKind, MessageView};
 
 use super::Question;
 use super::filters::{Scope, range};
 use super::page::Page;
-use super::places::{ByFinding, BySeq, ByStart};
+use super::places::{ByFinding, ByStart, ByThread};
 use crate::answer::Answer;
 use crate::problem::Problem;
 use crate::times::{TimeSpan, When, window_s};
@@ -38,7 +38,12 @@ pub(crate) fn messages(question: &Question) -> Result<Answer, Problem> {
     let scope = Scope::of(question)?;
     let mut messages = question.reader().messages(scope.session.clone())?;
     messages.retain(|message| lies_in(Some(message.timestamp), range));
-    Ok(Answer::json(&Page::of(question, "messages", messages, |message| BySeq(message.seq))?))
+    let by_time = scope.session.as_deref().is_some_and(|session| question.reader().is_told(session));
+    let place = |message: &MessageView| ByThread {
+        said_us: if by_time { message.timestamp.as_micros() } else { 0 },
+        seq: message.seq,
+    };
+    Ok(Answer::json(&Page::of(question, "messages", messages, place)?))
 }
 
 /// `GET /api/v1/findings`

@@ -21,6 +21,24 @@ impl Place for BySeq {
     }
 }
 
+/// By the place in a thread: by the time it was said where telemetry told of it, then by the position in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ByThread {
+    pub(super) said_us: i64,
+    pub(super) seq: u64,
+}
+
+impl Place for ByThread {
+    fn parts(&self) -> Vec<String> {
+        vec![self.said_us.to_string(), self.seq.to_string()]
+    }
+
+    fn from_parts(parts: &[String]) -> Option<Self> {
+        let [said_us, seq] = parts else { return None };
+        Some(Self { said_us: said_us.parse().ok()?, seq: seq.parse().ok()? })
+    }
+}
+
 /// By what is asked for first, then by creation, then by id; as the command line sorts sessions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BySession {
