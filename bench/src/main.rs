@@ -20,6 +20,10 @@ use flightrec_recorder::{BatchTicket, Clock, CostKey, MAX_BATCH_EVENTS, Mode, Re
 use measure::{bytes_below, filled_file, histogram, median, noise, peak_mib, time};
 use workload::Workload;
 
+/// As in the binary that is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Res<T> = Result<T, Box<dyn Error>>;
 
 /// One line of the table.

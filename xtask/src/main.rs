@@ -15,6 +15,7 @@ mod duplicates;
 mod error;
 mod fuzz;
 mod options;
+mod otel_python;
 mod process;
 mod sabotage;
 mod suite;
@@ -36,7 +37,7 @@ const CHORES: &[Chore] = &[
     Chore {
         name: "test",
         options: "[--quick]",
-        does: "every check, in order; --quick leaves out the fault runs and the fuzz smoke",
+        does: "every check, in order; --quick leaves out the fault runs, the fuzz smoke and otel-python",
         run: suite::run,
     },
     Chore {
@@ -58,6 +59,12 @@ const CHORES: &[Chore] = &[
         run: duplicates::run,
     },
     Chore {
+        name: "otel-python",
+        options: "",
+        does: "the OpenTelemetry SDK for Python sends to `flightrec up` and compares what is answered",
+        run: otel_python::run,
+    },
+    Chore {
         name: "sabotage",
         options: "[--only SWITCH]",
         does: "break the build on purpose, switch by switch; each break must be caught",
@@ -77,8 +84,8 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "demo",
-        options: "",
-        does: "build the release binary and walk it through the bundled sample",
+        options: "[--once]",
+        does: "the main job: a server with the sessions of real agents, and its page; --once ends by itself",
         run: demo::run,
     },
 ];

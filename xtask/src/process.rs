@@ -2,8 +2,9 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -101,6 +102,14 @@ impl Job {
         self.command().stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
     }
 
+    /// Starts a program that goes on until it is stopped; its standard error goes to the terminal.
+    pub(crate) fn start(self) -> Result<Running, Error> {
+        let started = self.command().stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut child = started.map_err(|source| self.cannot_start(source))?;
+        let output = BufReader::new(child.stdout.take().expect("it was piped"));
+        Ok(Running { job: self, child: Some(child), output })
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(&self.directory);
@@ -122,6 +131,60 @@ impl Job {
 
     fn cannot_start(&self, source: std::io::Error) -> Error {
         Error::Start { command: self.line(), source }
+    }
+}
+
+/// A program that goes on until it is stopped, at the latest when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    job: Job,
+    /// `None` once it has ended.
+    child: Option<Child>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Running {
+    /// Waits for the first line that it prints, without its end. A program that ends before that is an error.
+    pub(crate) fn first_line(&mut self) -> Result<String, Error> {
+        let mut line = String::new();
+        let read = self.output.read_line(&mut line).map_err(|source| self.job.cannot_start(source))?;
+        if read > 0 {
+            return Ok(line.trim_end().to_owned());
+        }
+        self.end()?;
+        Err(Error::Check(format!("`{}` ended without a word", self.job.line())))
+    }
+
+    /// Asks it to end, by its process id, and waits until it has; an unsuccessful end is an error.
+    pub(crate) fn stop(mut self) -> Result<(), Error> {
+        let Some(child) = &mut self.child else { return Ok(()) };
+        if cfg!(unix) {
+            Job::new("kill", &self.job.directory).args(["-TERM", &child.id().to_string()]).run()?;
+            return self.end();
+        }
+        child.kill().map_err(|source| self.job.cannot_start(source))?;
+        // There is no asking elsewhere, so how it ends says nothing.
+        self.end().or(Ok(()))
+    }
+
+    /// Waits until it ends by itself, or by the user's Ctrl-C; an unsuccessful end is an error.
+    pub(crate) fn wait(&mut self) -> Result<(), Error> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let status = child.wait().map_err(|source| self.job.cannot_start(source))?;
+        self.job.judge(status)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself; either way nothing is left to be done about it here.
+            let _killed = child.kill().is_ok() && child.wait().is_ok();
+        }
     }
 }
 
@@ -162,6 +225,25 @@ mod tests {
     fn a_failing_program_is_named_with_its_status() {
         let error = Job::cargo(Path::new(".")).arg("no-such-subcommand").stdout().unwrap_err();
         assert!(error.to_string().contains("cargo no-such-subcommand"));
+    }
+
+    #[test]
+    fn a_program_that_ends_before_its_first_line_is_told_by_its_status() {
+        let mut running = Job::cargo(Path::new(".")).arg("no-such-subcommand").start().unwrap();
+        let error = running.first_line().unwrap_err();
+        assert!(matches!(error, Error::Child { .. }), "{error}");
+        running.stop().unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_running_program_is_asked_to_end_by_its_id() {
+        let waits = |then: &str| format!("trap 'kill $!; {then}' TERM; tail -f /dev/null & echo here; wait");
+        for (then, is_ok) in [("exit 0", true), ("exit 3", false)] {
+            let mut running = Job::new("sh", Path::new(".")).args(["-c", &waits(then)]).start().unwrap();
+            assert_eq!(running.first_line().unwrap(), "here");
+            assert_eq!(running.stop().is_ok(), is_ok, "{then}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::duplicates;
 use crate::error::Error;
 use crate::fuzz;
 use crate::options::Options;
+use crate::otel_python;
 use crate::process::{Job, Stopwatch};
 use crate::sabotage;
 use crate::tidy;
@@ -84,6 +85,12 @@ const STEPS: &[Step] = &[
         action: Action::Cargo(|at| {
             at.cargo("doc").args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")
         }),
+    },
+    Step {
+        name: "otel-python",
+        does: "what the OpenTelemetry SDK for Python sends is what is answered",
+        when: When::FullOnly,
+        action: Action::Chore(otel_python::run, &[], "cargo xtask otel-python"),
     },
     Step {
         name: "side-clippy",
@@ -209,7 +216,7 @@ mod tests {
     #[test]
     fn quick_says_loudly_what_it_leaves_out() {
         let notice = quick_notice();
-        for name in ["sim", "sabotage", "fuzz-smoke"] {
+        for name in ["otel-python", "sim", "sabotage", "fuzz-smoke"] {
             assert!(notice.contains(name), "{name} is not named in: {notice}");
         }
         assert!(notice.contains("NOT A FULL RUN"));

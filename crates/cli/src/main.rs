@@ -24,6 +24,10 @@ mod output;
 mod record;
 mod store;
 
+/// Telemetry is taken apart into many small texts on one thread and freed on another: see docs/adr/0010.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     exit::end(commands::run())
 }

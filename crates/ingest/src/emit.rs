@@ -127,7 +127,7 @@ impl<'m> Emitter<'m> {
     fn push(&mut self, witness: &Witness, at: Timestamp, about: About, parts: &[&[u8]], payload: impl Into<Payload>) {
         let mut all: Vec<&[u8]> = vec![&witness.key];
         all.extend(parts);
-        self.push_as(ids::event_id(at, about, &all), witness, at, payload);
+        self.push_as(ids::event_id(at, about, &all), witness, at, None, payload);
     }
 
     fn push_as(
@@ -135,11 +135,13 @@ impl<'m> Emitter<'m> {
         event_id: flightrec_events::EventId,
         witness: &Witness,
         at: Timestamp,
+        model: Option<Id>,
         payload: impl Into<Payload>,
     ) {
         let mut event = Event::new(event_id, at, Actor::Agent, payload);
         event.actor_id = Some(witness.actor.clone());
         event.trace_id = Some(witness.trace);
+        event.model_id = model;
         let session = event.payload.session().unwrap_or(&witness.session).clone();
         event.activity_span_id = witness.span;
         event.model_session_id = Some(session);
@@ -206,7 +208,7 @@ impl<'m> Emitter<'m> {
             self.miss(witness, span.start, span.trace, parent);
         }
         if let (Some(_), Some(above)) = (&span.own, &span.session_above) {
-            self.child_of(witness, span.start, &span.session, above, LinkEvidence::ParentSpan);
+            self.child_of(witness, span.start, &span.session, above, LinkEvidence::ParentSpan, &[]);
         }
         if span.above == Above::Nothing && span.makes_session() {
             for link in span.span.links.iter().take(MAX_LINKS) {
@@ -216,7 +218,8 @@ impl<'m> Emitter<'m> {
                         self.miss(witness, span.start, trace, linked);
                         ids::session_of_span(trace, linked)
                     });
-                    self.child_of(witness, span.start, &span.session, &above, LinkEvidence::SpanLink);
+                    let named: [&[u8]; 2] = [&link.trace_id, &link.span_id];
+                    self.child_of(witness, span.start, &span.session, &above, LinkEvidence::SpanLink, &named);
                 }
             }
         }
@@ -256,7 +259,17 @@ impl<'m> Emitter<'m> {
         self.push(witness, at, about, &[stand_in.as_str().as_bytes()], linked);
     }
 
-    fn child_of(&mut self, witness: &Witness, at: Timestamp, child: &Id, parent: &Id, evidence: LinkEvidence) {
+    /// Tells who spawned whom. What the witness names tells this from its other links: not where that is placed,
+    /// which depends on what came before, so that a second delivery is known again.
+    fn child_of(
+        &mut self,
+        witness: &Witness,
+        at: Timestamp,
+        child: &Id,
+        parent: &Id,
+        evidence: LinkEvidence,
+        named: &[&[u8]],
+    ) {
         if child == parent {
             return;
         }
@@ -272,7 +285,7 @@ impl<'m> Emitter<'m> {
             evidence,
             span_id: witness.span,
         };
-        self.push(witness, at, About::ChildOf, &[parent.as_str().as_bytes()], linked);
+        self.push(witness, at, About::ChildOf, named, linked);
     }
 
     fn opened(&mut self, witness: &Witness, span: &Placed<'_>) {
@@ -291,7 +304,10 @@ impl<'m> Emitter<'m> {
             tags: (!tags.is_empty()).then_some(tags),
             attributes: (!attributes.is_empty()).then_some(attributes),
         };
-        self.push(witness, span.start, About::Opened, &[], opened);
+        let model = span.facts.model.as_deref().filter(|model| span.facts.work == Work::ModelCall && !model.is_empty());
+        let model = model.map(|model| self.memory.name(model));
+        let event_id = ids::event_id(span.start, About::Opened, &[&witness.key]);
+        self.push_as(event_id, witness, span.start, model, opened);
     }
 
     /// Tells what the work itself was: messages, the call of a tool, the use of a model.
@@ -317,7 +333,8 @@ impl<'m> Emitter<'m> {
     fn spawned(&mut self, witness: &Witness, facts: &Facts<'_>, at: Timestamp) {
         for child in &facts.spawned {
             if let Some(child) = ids::named_session(child) {
-                self.child_of(witness, at, &child, &witness.session.clone(), LinkEvidence::ToolResult);
+                let named = child.as_str().as_bytes();
+                self.child_of(witness, at, &child, &witness.session, LinkEvidence::ToolResult, &[named]);
             }
         }
     }
@@ -506,12 +523,14 @@ impl<'m> Emitter<'m> {
                 return;
             }
         };
+        // Not where it is placed: that depends on what came before, and a second delivery is to be known again.
+        let named = own.clone().or_else(|| trace.map(ids::session_of_trace)).unwrap_or_else(|| session.clone());
         let witness = Witness {
             source: facts.source,
             actor: self.memory.name(facts.source.as_str()),
             trace: trace.unwrap_or_else(|| ids::trace_of_session(&session)),
             span: span.filter(|_| log.anchored && trace.is_some()),
-            key: ids::key_of_log(record, log, &session),
+            key: ids::key_of_log(record, log, &named),
             session,
         };
         if let (None, Some(trace), Some(span)) = (&own, trace, span)
@@ -580,6 +599,8 @@ fn ends_session(span: &Placed<'_>, status: SpanStatus) -> Option<State> {
     let is_top = match (span.above, &span.own, &span.session_above) {
         (Above::Nothing, _, _) => is_work,
         (Above::Missing, Some(_), _) => is_agent,
+        // Where the span above was recorded under a stand-in, both may turn out to lie in one session.
+        (Above::Here(_) | Above::Earlier, Some(_), Some(above)) if ids::is_stand_in(above, span.trace) => is_agent,
         (Above::Here(_) | Above::Earlier, Some(own), Some(above)) => is_work && own != above,
         (Above::Here(_) | Above::Earlier | Above::Missing, _, _) => false,
     };

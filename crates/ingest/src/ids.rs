@@ -53,6 +53,11 @@ pub(crate) fn session_of_span(trace: TraceId, span: SpanId) -> Id {
     Id::new(format!("{trace}/{span}")).unwrap_or_else(|_| unreachable!("hex digits and a slash are an id"))
 }
 
+/// Whether an id stands in for the session of a span of this trace that has not arrived.
+pub(crate) fn is_stand_in(id: &Id, trace: TraceId) -> bool {
+    id.as_str().strip_prefix(trace.to_string().as_str()).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// The id of a session as telemetry names it; a name that cannot be an id is replaced by its hash. `None` if
 /// it is empty.
 pub(crate) fn named_session(name: &str) -> Option<Id> {

@@ -23,8 +23,12 @@ const CACHED_TOKENS: [&str; 2] =
 
 /// What a span of this convention tells.
 pub(crate) fn span<'a>(span: &'a Span, attributes: &Attributes<'a>) -> Facts<'a> {
-    let work = work(attributes);
     let metadata = Metadata::of(attributes);
+    let work = match work(attributes) {
+        // LangChain writes every graph as a chain; the one that is an agent is named as it.
+        Work::Step if is_chain(attributes) && metadata.agent.as_deref() == Some(span.name.as_str()) => Work::Agent,
+        work @ (Work::Agent | Work::ModelCall | Work::ToolCall | Work::Step | Work::Plain) => work,
+    };
     let is_model_call = work == Work::ModelCall;
     Facts {
         session: gen_ai::session(attributes).map(Cow::Borrowed).or(metadata.session),
@@ -49,6 +53,10 @@ fn work(attributes: &Attributes<'_>) -> Work {
         "TOOL" => Work::ToolCall,
         _ => Work::Step,
     }
+}
+
+fn is_chain(attributes: &Attributes<'_>) -> bool {
+    attributes.str(KIND).is_some_and(|kind| kind.eq_ignore_ascii_case("CHAIN"))
 }
 
 /// An agent that names itself; a workflow is named by its span.
@@ -211,7 +219,7 @@ mod tests {
     #[test]
     fn an_agent_and_a_session_are_named_by_the_span_or_its_metadata() {
         let noted = json!({ "metadata": r#"{"lc_agent_name":"sup","thread_id":"t","session_id":"s"}"# });
-        told("x", "LLM", noted, |facts| {
+        told("x", "LLM", noted.clone(), |facts| {
             assert_eq!((facts.agent.as_deref(), facts.session.as_deref()), (Some("sup"), Some("t")));
         });
         let both =
@@ -220,6 +228,8 @@ mod tests {
             assert_eq!((facts.agent.as_deref(), facts.session.as_deref()), (Some("a"), Some("s")));
         });
         told("workflow", "AGENT", json!({}), |facts| assert_eq!(facts.agent.as_deref(), Some("workflow")));
+        told("sup", "CHAIN", noted.clone(), |facts| assert_eq!(facts.work, Work::Agent, "a graph that is an agent"));
+        told("model", "CHAIN", noted.clone(), |facts| assert_eq!(facts.work, Work::Step, "a node of it"));
         told("x", "LLM", json!({ "metadata": "[1]" }), |facts| assert_eq!((facts.agent, facts.session), (None, None)));
     }
 

@@ -103,6 +103,9 @@ impl Told {
             self.messages.insert(key_of(&message.message_id, None));
         } else if let Payload::ToolCall(call) = &event.payload {
             self.tool_calls.insert(key_of(&call.tool_call_id, event.trace_id));
+        } else if let (Payload::SpanOpened(_), Some(model)) = (&event.payload, &event.model_id) {
+            // A call that told no usage, because it failed, names the model only where no other does.
+            hear(&mut self.model, at_us.saturating_add(i64::MAX / 2), model);
         } else if let Payload::LlmInference(inference) = &event.payload {
             hear(&mut self.model, at_us, &inference.model_id);
             if let Some(provider) = &inference.provider {
