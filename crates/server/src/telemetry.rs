@@ -8,6 +8,7 @@ use flightrec_ingest::mapper::{Logs, Mapped, Mapper, Spans};
 use flightrec_ingest::otlp;
 use flightrec_ingest::prices::PriceTable;
 use flightrec_recorder::query::EventFilter;
+use flightrec_recorder::redact::{Context, Redactor};
 use flightrec_recorder::view::{ArtifactView, Outcome};
 use flightrec_recorder::{
     ArtifactError, BatchTicket, MAX_BATCH_EVENTS, Mode, ReadError, Recorder, RecorderError, SinkFailure,
@@ -176,8 +177,9 @@ impl Telemetry {
 impl Intake for Telemetry {
     fn take(&self, signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Taken, Refusal> {
         self.request(signal, encoding, body).map_err(|error| match error {
+            TelemetryError::Malformed(otlp::DecodeError::TooLarge { .. })
+            | TelemetryError::Content(ArtifactError::TooLarge { .. }) => Refusal::TooLarge,
             TelemetryError::Malformed(error) => Refusal::Malformed(error.to_string()),
-            TelemetryError::Content(ArtifactError::TooLarge { .. }) => Refusal::TooLarge,
             TelemetryError::Content(_) | TelemetryError::Record(_) => {
                 Refusal::Unavailable { retry_after_s: RETRY_AFTER_S }
             }
@@ -185,9 +187,10 @@ impl Intake for Telemetry {
     }
 }
 
+/// What there is to say. It may name a span, and names may hold secrets, which senders write to their logs.
 fn message(mapped: &Mapped) -> Option<String> {
     match (&mapped.why, mapped.left_out) {
-        (Some(why), _) => Some(why.clone()),
+        (Some(why), _) => Some(Redactor::new().redact(why, Context::FreeText).into_owned()),
         (None, 0) => None,
         (None, left_out) => Some(format!("{left_out} log records tell nothing of sessions and are not recorded")),
     }

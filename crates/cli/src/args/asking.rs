@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::filters::{SessionFilters, SortBy, TimeRange};
-use super::times::{TimeSpan, When, window_s};
+use flightrec_server::times::{TimeSpan, When, window_s};
 
 /// What sessions are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 use flightrec_events::{Backend, State, Timestamp};
 use flightrec_recorder::query::{SessionFilter, SessionOrder};
 
-use super::times::When;
 use crate::exit::Failure;
+use flightrec_server::times::When;
 
 /// Which sessions a command is about.
 #[derive(Debug, Clone, Args)]

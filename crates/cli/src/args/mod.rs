@@ -1,8 +1,8 @@
-//! What can be typed: global options, commands, filters, times.
+//! What can be typed: global options, commands, filters.
 //!
 //! - `commands`: the list of commands, and the options that all of them have
 //! - `giving`, `bringing`, `asking`, `care`: the commands' own options and examples
-//! - `filters`, `times`: what several commands share
+//! - `filters`: what several commands share
 
 mod asking;
 mod bringing;
@@ -10,7 +10,6 @@ mod care;
 mod commands;
 mod filters;
 mod giving;
-mod times;
 
 pub(crate) use asking::{
     CostArgs, CostBy, EventsArgs, ExportArgs, FindingsArgs, GroupBy, MessagesArgs, RateArgs, SessionsArgs, ShowArgs,
@@ -21,4 +20,3 @@ pub(crate) use care::{CompletionsArgs, SchemaArgs};
 pub(crate) use commands::{Cli, ColorWhen, Command, Format};
 pub(crate) use filters::SessionFilters;
 pub(crate) use giving::{ArtifactCommand, ArtifactGetArgs, ArtifactPutArgs, RecordArgs, ValidateArgs};
-pub(crate) use times::TimeSpan;

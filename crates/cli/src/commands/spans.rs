@@ -1,13 +1,13 @@
 //! `spans`: work as intervals of time, by start.
 
-use flightrec_events::{SpanStatus, Timestamp};
+use flightrec_events::SpanStatus;
 use flightrec_recorder::query::SpanFilter;
 use flightrec_recorder::view::SpanView;
 
 use super::Run;
 use super::scope::Scope;
 use super::short_ids::ShortIds;
-use crate::args::{SpansArgs, TimeSpan};
+use crate::args::SpansArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Align, Cell, Column, Lister, words};
 
@@ -26,7 +26,11 @@ pub(super) const COLUMNS: &[Column] = &[
 pub(super) fn run(run: &Run, args: &SpansArgs) -> Outcome {
     let now = run.now();
     let (since, until) = args.time.resolve(now)?;
-    let overlaps = args.overlaps.map(|span| range(span, now)).transpose()?;
+    let overlaps = args
+        .overlaps
+        .map(|span| span.resolve(now))
+        .transpose()
+        .map_err(|why| Failure::usage(format!("--overlaps {why}")))?;
     let reader = run.reader()?;
     let scope = Scope::new(run, &reader, args.session.as_deref(), &args.filters)?;
     let filter = SpanFilter { session: scope.session.clone(), overlaps, limit: None };
@@ -44,21 +48,6 @@ pub(super) fn run(run: &Run, args: &SpansArgs) -> Outcome {
     }
     list.finish("spans")?;
     Ok(Exit::Done)
-}
-
-/// The range as points in time; an open end reaches as far as times go.
-fn range(span: TimeSpan, now: Timestamp) -> Result<(Timestamp, Timestamp), Failure> {
-    let ends =
-        || Timestamp::parse_text("0001-01-01T00:00:00Z").ok().zip(Timestamp::parse_text("9999-12-29T00:00:00Z").ok());
-    let (first, last) = ends().ok_or_else(|| Failure::failed("the calendar does not reach from the year 1 to 9999"))?;
-    let from = span.from.map_or(first, |when| when.resolve(now));
-    let to = span.to.map_or(last, |when| when.resolve(now));
-    if from >= to {
-        return Err(Failure::usage(format!(
-            "--overlaps {from}..{to} is empty: the first time must lie before the second"
-        )));
-    }
-    Ok((from, to))
 }
 
 /// One row of the table of spans.

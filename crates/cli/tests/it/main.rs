@@ -1,7 +1,10 @@
 //! The real binary, driven from outside, a module for each behaviour.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
+mod acknowledged;
 mod artifacts;
+mod bad_telemetry;
+mod captures;
 mod conformance;
 mod damage;
 mod families;
@@ -17,4 +20,5 @@ mod shapes;
 mod support;
 mod terminals;
 mod truth;
+mod wire;
 mod workload;
