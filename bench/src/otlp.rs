@@ -113,7 +113,8 @@ pub fn ingest(rows: &mut Vec<Row>, events: usize) -> Res<()> {
 
 /// Decodes every body once; microseconds of a span.
 fn decode_us_per_span(bodies: &[Vec<u8>], spans: usize) -> Res<f64> {
-    let (decoded, nanos) = time(|| bodies.iter().map(|body| otlp::traces(body, Encoding::Protobuf)).filter(Result::is_ok).count());
+    let (decoded, nanos) =
+        time(|| bodies.iter().map(|body| otlp::traces(body, Encoding::Protobuf)).filter(Result::is_ok).count());
     if decoded != bodies.len() {
         return Err("a body does not decode".into());
     }
@@ -204,7 +205,9 @@ fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> std::io::Result<
         answer.extend_from_slice(&chunk[..read]);
         let text = String::from_utf8_lossy(answer);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        let length = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
         if body.len() >= length.unwrap_or(0) {
             return Ok(());
         }
@@ -230,11 +233,18 @@ fn body(batch: usize) -> Vec<u8> {
     let first = (batch * BATCH_SPANS) as u64;
     let spans = (first..first + BATCH_SPANS as u64).map(span).collect();
     let resource = Resource {
-        attributes: vec![text("service.name", "bench"), text("telemetry.sdk.language", "python"), text("telemetry.sdk.version", "1.45.2")],
+        attributes: vec![
+            text("service.name", "bench"),
+            text("telemetry.sdk.language", "python"),
+            text("telemetry.sdk.version", "1.45.2"),
+        ],
     };
     let scope = Scope { name: "opentelemetry.instrumentation.bench".to_owned(), version: "1.0".to_owned() };
     let request = TracesRequest {
-        resource_spans: vec![ResourceSpans { resource: Some(resource), scope_spans: vec![ScopeSpans { scope: Some(scope), spans }] }],
+        resource_spans: vec![ResourceSpans {
+            resource: Some(resource),
+            scope_spans: vec![ScopeSpans { scope: Some(scope), spans }],
+        }],
     };
     otlp::encode_traces(&request, Encoding::Protobuf)
 }
@@ -255,7 +265,10 @@ fn span(n: u64) -> Span {
     ];
     let (name, kind) = match place {
         0 => {
-            attributes.extend([text("gen_ai.operation.name", "invoke_agent"), text("gen_ai.agent.id", &format!("agent-{:016x}", mixed(trace)))]);
+            attributes.extend([
+                text("gen_ai.operation.name", "invoke_agent"),
+                text("gen_ai.agent.id", &format!("agent-{:016x}", mixed(trace))),
+            ]);
             ("invoke_agent supervisor", 1)
         }
         p if p % 3 == 0 => {
