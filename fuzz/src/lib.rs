@@ -12,6 +12,7 @@ mod events;
 mod journal;
 mod memory;
 mod mutate;
+mod otlp;
 mod redact;
 
 pub use mutate::{Numbers, mutate};
@@ -38,6 +39,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "event_declaration", run: events::declaration, seeds: events::declaration_seeds, everyday: 20_000 },
     Target { name: "journal_segment", run: journal::segment, seeds: journal::segment_seeds, everyday: 20_000 },
     Target { name: "derived_files", run: derived::files, seeds: derived::file_seeds, everyday: 2_000 },
+    Target { name: "otlp_traces", run: otlp::traces, seeds: otlp::traces_seeds, everyday: 5_000 },
+    Target { name: "otlp_logs", run: otlp::logs, seeds: otlp::logs_seeds, everyday: 5_000 },
     Target { name: "redact_bytes", run: redact::bytes, seeds: redact::bytes_seeds, everyday: 50_000 },
     Target { name: "redact_text", run: redact::text, seeds: redact::text_seeds, everyday: 50_000 },
 ];

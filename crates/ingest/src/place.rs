@@ -52,7 +52,7 @@ impl<'a> Placed<'a> {
     /// # Errors
     /// Says what is wrong with a span that cannot be recorded.
     pub(crate) fn new(span: &'a Span, facts: Facts<'a>) -> Result<Self, String> {
-        let name = || span.name.chars().take(64).collect::<String>();
+        let name = || span.name.chars().take(256).collect::<String>();
         let trace = trace_id(&span.trace_id)
             .ok_or_else(|| format!("span {:?} has no trace id: 16 bytes, not all zero, are needed", name()))?;
         let id = span_id(&span.span_id)

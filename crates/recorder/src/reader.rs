@@ -165,8 +165,12 @@ impl Reader {
         if let Some(session) = projection.find(prefix) {
             return Ok(Arc::clone(projection.id_at(session)));
         }
-        let found: Vec<&Arc<str>> =
-            projection.listed().map(|at| projection.id_at(at)).filter(|id| id.starts_with(prefix)).collect();
+        let begins = |id: &&Arc<str>| id.starts_with(prefix);
+        let mut found: Vec<&Arc<str>> = projection.listed().map(|at| projection.id_at(at)).filter(begins).collect();
+        if found.is_empty() {
+            // A trace that belongs to no session is found by its id.
+            found = projection.roots().map(|at| projection.id_at(at)).filter(begins).collect();
+        }
         match found.as_slice() {
             [one] => Ok(Arc::clone(one)),
             [] => Err(LookupError::NotFound(prefix.chars().filter(|c| !c.is_control()).take(64).collect())),

@@ -95,7 +95,7 @@ impl Default for Limits {
             max_buffered_bytes: 4 * DEFAULT_MAX_BODY_BYTES,
             max_connections: 1_024,
             max_requests: 512,
-            max_intakes: 64,
+            max_intakes: 16,
             max_questions: 16,
             max_streams: 64,
             header_timeout: Duration::from_secs(30),

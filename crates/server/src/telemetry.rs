@@ -20,6 +20,11 @@ use crate::intake::{Encoding, Intake, Refusal, Signal, Taken};
 /// their sessions at once.
 const RECALLED_EVENTS: u64 = 262_144;
 
+/// Requests above this size are taken one at a time, so that what they grow to in memory does not add up. JSON
+/// grows more: an empty object of three bytes becomes a whole span.
+const LARGE_JSON_BYTES: usize = 256 * 1024;
+const LARGE_PROTOBUF_BYTES: usize = 2 * 1024 * 1024;
+
 /// How long a sender is to wait before it tries again, in seconds.
 const RETRY_AFTER_S: u64 = 5;
 
@@ -29,6 +34,8 @@ pub struct Telemetry {
     recorder: Arc<Recorder>,
     mapper: Mutex<Mapper>,
     kept_lately: Mutex<KeptLately>,
+    /// Held while a large request is taken.
+    large: Mutex<()>,
 }
 
 /// Why a request was not taken.
@@ -68,7 +75,7 @@ impl Telemetry {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self { recorder, mapper: Mutex::new(mapper), kept_lately: Mutex::default() })
+        Ok(Self { recorder, mapper: Mutex::new(mapper), kept_lately: Mutex::default(), large: Mutex::default() })
     }
 
     /// Takes one request. When this returns, everything of it that was taken is durable.
@@ -76,6 +83,11 @@ impl Telemetry {
     /// # Errors
     /// [`TelemetryError`] if nothing of it, or not all of it, could be made durable: it may be sent again.
     pub fn request(&self, signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Taken, TelemetryError> {
+        let large_bytes = match encoding {
+            Encoding::Protobuf => LARGE_PROTOBUF_BYTES,
+            Encoding::Json => LARGE_JSON_BYTES,
+        };
+        let _turn = (body.len() > large_bytes).then(|| self.large.lock().unwrap_or_else(PoisonError::into_inner));
         match signal {
             Signal::Traces => {
                 let request = otlp::traces(body, encoding)?;

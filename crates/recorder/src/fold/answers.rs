@@ -88,7 +88,8 @@ impl<'a> SpawnForest<'a> {
         let said = |said: fn(&Told) -> &Option<Said>| told.and_then(|told| said(told).as_ref()).map(|said| &said.what);
         let time = |us: Option<i64>| us.and_then(Timestamp::from_micros);
         let (state, ended_us) = session.state();
-        let seen_us = told.and_then(|told| told.seen_us);
+        let first_us = told.and_then(|told| told.first_us);
+        let last_us = told.and_then(|told| told.last_us.or(told.first_us));
         SessionView {
             session_id: Arc::clone(&session.id),
             parent_session_id: self.projection.parent(at).map(|(_, id)| id),
@@ -102,8 +103,8 @@ impl<'a> SpawnForest<'a> {
             spawn_depth: facts.map(|facts| facts.depth).or_else(|| told.map(|_| self.depth(at))),
             label: facts.and_then(|facts| facts.label.as_ref()).or(told.and_then(|told| told.label.as_ref())).cloned(),
             source: said(|told| &told.source).map_or_else(|| NATIVE.into(), Arc::clone),
-            created_at: time(facts.map(|facts| facts.created_us).or(seen_us.map(|(first, _)| first))),
-            updated_at: time(session.updated_us.max(seen_us.map(|(_, last)| last))),
+            created_at: time(facts.map(|facts| facts.created_us).or(first_us)),
+            updated_at: time(session.updated_us.max(last_us)),
             ended_at: time(ended_us),
             tokens: tokens(&sum),
             cost: SessionCost {

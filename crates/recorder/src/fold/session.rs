@@ -179,7 +179,9 @@ impl SessionFold {
             self.is_native = true;
             self.step(seq, event, first);
         }
-        if !matches!(event.payload, Payload::SpanOpened(_) | Payload::SpanClosed(_) | Payload::SessionLinked(_)) {
+        let is_life =
+            !matches!(event.payload, Payload::SpanOpened(_) | Payload::SpanClosed(_) | Payload::SessionLinked(_));
+        if is_life && source.is_none() {
             self.updated_us = self.updated_us.max(Some(at_us));
         }
         match &event.payload {

@@ -70,8 +70,10 @@ struct Twins {
 /// Everything that telemetry told of one session id.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Told {
-    /// The times of its first and last event.
-    pub(crate) seen_us: Option<(i64, i64)>,
+    /// The time of its first event.
+    pub(crate) first_us: Option<i64>,
+    /// The time of its last event. That it was created is told by whichever witness came first: no sign of life.
+    pub(crate) last_us: Option<i64>,
     /// The convention that told of it; `None` while only spans outside any session are known.
     pub(crate) source: Option<Said>,
     pub(crate) role: Option<Said>,
@@ -92,8 +94,10 @@ impl Told {
     pub(crate) fn hear(&mut self, source: &Id, event: &Event) {
         let at_us = event.timestamp.as_micros();
         if !matches!(event.payload, Payload::SessionLinked(_)) {
-            let (first, last) = self.seen_us.unwrap_or((at_us, at_us));
-            self.seen_us = Some((first.min(at_us), last.max(at_us)));
+            self.first_us = self.first_us.into_iter().chain([at_us]).min();
+            if !matches!(event.payload, Payload::SessionCreated(_)) {
+                self.last_us = self.last_us.max(Some(at_us));
+            }
         }
         if let Payload::SessionCreated(created) = &event.payload {
             self.created(source, at_us, created);
@@ -166,10 +170,8 @@ impl Told {
 
     /// Takes in what was told of another id of the same session.
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.seen_us = match (self.seen_us, other.seen_us) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
+        self.first_us = self.first_us.into_iter().chain(other.first_us).min();
+        self.last_us = self.last_us.max(other.last_us);
         earlier(&mut self.source, other.source.as_ref());
         earlier(&mut self.role, other.role.as_ref());
         earlier(&mut self.model, other.model.as_ref());
