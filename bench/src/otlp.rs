@@ -78,14 +78,14 @@ pub fn ingest(rows: &mut Vec<Row>, events: usize) -> Res<()> {
             quantile(0.5),
             quantile(0.99)
         ),
-        aim: ">= 150 k spans/s",
+        aim: "≥ 150 k spans/s",
         met: rate >= 150e3,
-        note: "a span becomes two events or three, each checked, redacted, hashed and folded, and the senders run on the same cores",
+        note: "a span becomes two events or three, each checked, redacted, encoded, hashed and folded, and the senders run on the same two cores. The time is spread thin: hashing 6 %, secret patterns 5 %, allocation 10 %. Next: events of one span that share their envelope, and decoding that borrows its texts",
     });
     rows.push(Row {
         what: "CPU of a span, beside decoding the same bytes and no more",
         figure: format!(
-            "{:.1} us, {:.1} x the decode of {:.2} us",
+            "{:.1} µs, {:.1} × the decode of {:.2} µs",
             of(|run| run.cpu_us_per_span),
             of(|run| run.cpu_us_per_span) / decode,
             decode
@@ -97,16 +97,16 @@ pub fn ingest(rows: &mut Vec<Row>, events: usize) -> Res<()> {
     rows.push(Row {
         what: "memory of the server: idle, and at the peak of that load",
         figure: format!("{idle:.0} MiB, {:.0} MiB", of(|run| run.peak_mib)),
-        aim: "<= 20 MB idle",
+        aim: "≤ 20 MB idle",
         met: idle <= 20.0,
         note: "",
     });
     rows.push(Row {
         what: "disk of a span of that load",
         figure: format!("{kept:.0} B"),
-        aim: "<= 150 B",
+        aim: "≤ 150 B",
         met: kept <= 150.0,
-        note: "two events or three with ids that do not compress; the archive has not sealed anything yet",
+        note: "two events or three with ids that do not compress, in order of arrival. Next: sealed segments sorted by session",
     });
     Ok(())
 }

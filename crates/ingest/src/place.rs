@@ -3,6 +3,7 @@
 use flightrec_events::{Id, SpanId, Timestamp, TraceId};
 use rustc_hash::FxHashMap;
 
+use crate::attributes::Attributes;
 use crate::facts::{Facts, Work};
 use crate::ids;
 use crate::memory::Memory;
@@ -67,13 +68,17 @@ impl<'a> Placed<'a> {
             0 => None,
             end => Some(timestamp(end).ok_or_else(beyond)?),
         };
+        let (id, parent, end) = match announced(span) {
+            Some((announced, parent)) => (announced, parent, None),
+            None => (id, span_id(&span.parent_span_id), end),
+        };
         let own = facts.session.as_deref().and_then(ids::named_session);
         let session = own.clone().unwrap_or_else(|| ids::session_of_trace(trace));
         Ok(Self {
             span,
             trace,
             id,
-            parent: span_id(&span.parent_span_id),
+            parent,
             start,
             end,
             above: Above::Nothing,
@@ -92,6 +97,21 @@ impl<'a> Placed<'a> {
             Work::Step | Work::Plain => self.own.is_some() && self.facts.source != crate::facts::Source::Plain,
         }
     }
+}
+
+/// The span that a span announces, and the one above that: Logfire sends a span without length when another
+/// begins, so that open work is seen. It stands for the beginning of the span that it lies in.
+fn announced(span: &Span) -> Option<(SpanId, Option<SpanId>)> {
+    if span.start_time_unix_nano != span.end_time_unix_nano {
+        return None;
+    }
+    let attributes = Attributes::new(&span.attributes);
+    if attributes.str("logfire.span_type") != Some("pending_span") {
+        return None;
+    }
+    let announced = span_id(&span.parent_span_id)?;
+    let above = attributes.str("logfire.pending_parent_id").and_then(|id| u64::from_str_radix(id, 16).ok());
+    Some((announced, above.and_then(|id| SpanId::from_bytes(id.to_be_bytes()))))
 }
 
 /// A trace id as OTLP carries it.
@@ -161,5 +181,42 @@ fn settle(spans: &mut [Placed<'_>], done: &mut [bool], from: usize, memory: &Mem
         }
         span.session_above = session_above;
         span.in_tool = in_tool;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Source;
+    use crate::otlp::model::{Any, AnyValue, KeyValue};
+
+    fn text(key: &str, value: &str) -> KeyValue {
+        KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Any::Str(value.to_owned())) }) }
+    }
+
+    #[test]
+    fn a_pending_span_stands_for_the_beginning_of_the_span_that_it_lies_in() {
+        let mut pending = Span {
+            trace_id: vec![1; 16],
+            span_id: vec![2; 8],
+            parent_span_id: vec![3; 8],
+            start_time_unix_nano: 1_000,
+            end_time_unix_nano: 1_000,
+            attributes: vec![
+                text("logfire.span_type", "pending_span"),
+                text("logfire.pending_parent_id", "0404040404040404"),
+            ],
+            ..Span::default()
+        };
+        let place = |span: &Span| {
+            let placed = Placed::new(span, Facts::new(Source::GenAi, Work::Agent)).unwrap();
+            (placed.id, placed.parent, placed.end.is_some())
+        };
+        let id = |byte: u8| SpanId::from_bytes([byte; 8]).unwrap();
+        assert_eq!(place(&pending), (id(3), Some(id(4)), false));
+        pending.attributes[1] = text("logfire.pending_parent_id", "0000000000000000");
+        assert_eq!(place(&pending), (id(3), None, false), "the beginning of a root");
+        pending.attributes[0] = text("logfire.span_type", "span");
+        assert_eq!(place(&pending), (id(2), Some(id(3)), true), "any other span");
     }
 }
