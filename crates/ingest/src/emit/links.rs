@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::emitter::{Emitter, Witness};
 use crate::facts::{Facts, Source, UNKNOWN, Work};
 use crate::ids::{self, About};
-use crate::memory::{self};
+use crate::memory;
 use crate::place::{self, Above, Placed};
 
 /// The most links of one span that are kept.
