@@ -84,6 +84,25 @@ impl Registry {
         self.by_code.values()
     }
 
+    /// The codes and types that a word names: itself, or all that begin so if it ends with `*`. None if nothing
+    /// is called so.
+    ///
+    /// ```
+    /// let registry = flightrec_events::Registry::new();
+    /// assert_eq!(registry.named("span.opened"), ["span.opened"]);
+    /// assert_eq!(registry.named("span.*"), ["span.opened", "span.closed"]);
+    /// assert!(registry.named("span").is_empty());
+    /// ```
+    pub fn named(&self, word: &str) -> Vec<String> {
+        let declared = self.declared().flat_map(|family| [family.code(), family.type_name()]);
+        let known = Kind::ALL.iter().flat_map(|kind| [kind.code(), kind.type_name()]).chain(declared);
+        let is_meant = |name: &&str| match word.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => *name == word,
+        };
+        known.filter(is_meant).map(str::to_owned).collect()
+    }
+
     /// Reads one event from one JSON object.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use flightrec_events::{Kind, Registry};
+use flightrec_events::Registry;
 use flightrec_recorder::Reader;
 
 use super::Run;
@@ -51,22 +51,15 @@ impl Scope {
 
 /// The codes and types that the user's words name: one each, or all that begin so with a `*` at the end.
 pub(crate) fn kinds(registry: &Registry, words: &[String]) -> Result<Vec<String>, Failure> {
-    let declared = registry.declared().flat_map(|family| [family.code(), family.type_name()]);
-    let known: Vec<&str> = Kind::ALL.iter().flat_map(|kind| [kind.code(), kind.type_name()]).chain(declared).collect();
     let mut kinds = Vec::new();
     for word in words {
-        let before = kinds.len();
-        match word.strip_suffix('*') {
-            Some(prefix) => {
-                kinds.extend(known.iter().filter(|kind| kind.starts_with(prefix)).map(|kind| (*kind).to_owned()));
-            }
-            None => kinds.extend(known.iter().filter(|kind| *kind == word).map(|kind| (*kind).to_owned())),
-        }
-        if kinds.len() == before {
+        let named = registry.named(word);
+        if named.is_empty() {
             return Err(Failure::usage(format!(
                 "no kind of event is called `{word}`: `flightrec schema` lists codes and types"
             )));
         }
+        kinds.extend(named);
     }
     Ok(kinds)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use flightrec_events::{Backend, Kind, Registry, State, Timestamp};
+use flightrec_events::{Backend, Registry, State, Timestamp};
 use flightrec_recorder::query::{SessionFilter, SessionOrder};
 
 use super::Question;
@@ -102,20 +102,13 @@ impl Scope {
 
 /// The codes and types that words name: one each, or all that begin so with a `*` at the end.
 pub(super) fn kinds(registry: &Registry, question: &Question) -> Result<Vec<String>, Problem> {
-    let declared = registry.declared().flat_map(|family| [family.code(), family.type_name()]);
-    let known: Vec<&str> = Kind::ALL.iter().flat_map(|kind| [kind.code(), kind.type_name()]).chain(declared).collect();
     let mut kinds = Vec::new();
     for word in question.words("kind") {
-        let before = kinds.len();
-        match word.strip_suffix('*') {
-            Some(prefix) => {
-                kinds.extend(known.iter().filter(|kind| kind.starts_with(prefix)).map(|kind| (*kind).to_owned()));
-            }
-            None => kinds.extend(known.iter().filter(|kind| *kind == &word).map(|kind| (*kind).to_owned())),
-        }
-        if kinds.len() == before {
+        let named = registry.named(word);
+        if named.is_empty() {
             return Err(Problem::parameter("kind", "no kind of event is called so: name a code or a type"));
         }
+        kinds.extend(named);
     }
     Ok(kinds)
 }
