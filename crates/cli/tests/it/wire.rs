@@ -21,7 +21,7 @@ pub(crate) const PROTOBUF: (&str, &str) = ("content-type", "application/x-protob
 pub(crate) struct Up {
     running: Running,
     pub(crate) http: String,
-    grpc: String,
+    pub(crate) grpc: String,
 }
 
 impl Up {
@@ -89,12 +89,19 @@ impl Up {
 
     /// Asks it to end, and waits for that.
     #[track_caller]
-    pub(crate) fn stop(mut self) {
-        let sent = Command::new("kill").args(["-TERM", &self.running.0.id().to_string()]).status().unwrap();
+    pub(crate) fn stop(self) {
+        let (code, said) = self.end("-TERM");
+        assert_eq!(code, Some(0), "{said}");
+    }
+
+    /// Sends a signal and waits for the end; gives the exit code and what was said.
+    #[track_caller]
+    pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args([signal, &self.running.0.id().to_string()]).status().unwrap();
         assert!(sent.success());
         let mut said = String::new();
         self.running.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        assert_eq!(self.running.0.wait().unwrap().code(), Some(0), "{said}");
+        (self.running.0.wait().unwrap().code(), said)
     }
 }
 
