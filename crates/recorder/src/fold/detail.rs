@@ -26,6 +26,8 @@ pub(crate) struct DetailFold {
     /// Messages that telemetry told of, by session and message: it tells of them again and again.
     told: FxHashMap<(Arc<str>, Arc<str>), usize>,
     states: Vec<StateChangeView>,
+    /// Whether telemetry told of anything here: it comes in any order.
+    is_told: bool,
     /// The sessions that other ids stand for.
     stand_ins: FxHashMap<Arc<str>, Arc<str>>,
 }
@@ -82,6 +84,7 @@ impl DetailFold {
     }
 
     pub(crate) fn apply(&mut self, seq: u64, event: &Event) {
+        self.is_told |= telemetry_source(event).is_some();
         match &event.payload {
             Payload::SpanOpened(opened) => self.open(event, opened),
             Payload::SpanClosed(closed) => self.close(event, closed),
@@ -245,7 +248,7 @@ impl DetailFold {
             }
         }
         self.spans.sort_by_key(|span| span.start.or(span.end));
-        if !self.told.is_empty() || !self.stand_ins.is_empty() {
+        if self.is_told {
             self.states.sort_by_key(|state| state.timestamp);
         }
         (self.spans, self.states)
