@@ -34,6 +34,7 @@ mod printed;
 mod registry;
 pub mod schema;
 mod stored;
+pub mod telemetry;
 mod text;
 mod time;
 mod value;

@@ -2,10 +2,7 @@
 
 use std::borrow::Cow;
 
-use flightrec_events::MessageRole;
-
-/// The word for a fact that telemetry does not tell where an event must have one.
-pub const UNKNOWN: &str = "unknown";
+use flightrec_events::{MessageRole, telemetry};
 
 /// The convention that a span or log record follows. A session is marked with the one that told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,12 +31,12 @@ impl Source {
         match self {
             Source::GenAi => "otlp:gen_ai",
             Source::OpenInference => "otlp:openinference",
-            Source::Traceloop => "otlp:traceloop",
+            Source::Traceloop => telemetry::TRACELOOP,
             Source::ClaudeCode => "otlp:claude_code",
             Source::Codex => "otlp:codex",
             Source::VercelAi => "otlp:vercel_ai",
             Source::FlightRecorder => "otlp:flightrec",
-            Source::Plain => "otlp:plain",
+            Source::Plain => telemetry::NO_CONVENTION,
         }
     }
 }

@@ -3,13 +3,15 @@
 //! Nothing here is truth: it saves events that would say nothing new, and finds the session of a parent
 //! that came in an earlier request. What is forgotten is said again, which changes no answer.
 
+use std::borrow::Borrow;
 use std::hash::Hash;
 
 use flightrec_events::families::session::{SessionCreated, SessionLinked};
+use flightrec_events::telemetry::UNKNOWN;
 use flightrec_events::{Event, Id, LinkEvidence, LinkRelation, Payload, SpanId, TraceId};
 use rustc_hash::FxHashMap;
 
-use crate::facts::{Source, UNKNOWN};
+use crate::facts::Source;
 use crate::ids;
 
 /// How many entries of one kind are remembered at least; twice as many at most.
@@ -29,14 +31,9 @@ impl<K, V> Default for Recent<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Recent<K, V> {
-    pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        self.young.get(key).or_else(|| self.old.get(key))
-    }
-
-    /// As [`Self::get`], by a borrowed form of the key.
-    pub(crate) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    pub(crate) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
     where
-        K: std::borrow::Borrow<Q>,
+        K: Borrow<Q>,
     {
         self.young.get(key).or_else(|| self.old.get(key))
     }
@@ -86,7 +83,7 @@ pub(crate) struct Memory {
 impl Memory {
     /// A name as an id, which names that came lately share.
     pub(crate) fn name(&mut self, name: &str) -> Id {
-        if let Some(id) = self.names.find(name) {
+        if let Some(id) = self.names.get(name) {
             return id.clone();
         }
         let id = ids::id(name);

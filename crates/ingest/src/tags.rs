@@ -1,5 +1,6 @@
 //! What is kept of a span's attributes beside the facts: words to find it by, and small values. Never content.
 
+use flightrec_events::telemetry::ATTRIBUTES_LEFT_OUT;
 use flightrec_events::{Attributes, Id, Scalar};
 
 use crate::facts::Work;
@@ -86,9 +87,6 @@ const TOLD: &[&str] = &[
     "session.id",
     "conversation.id",
 ];
-
-/// The tag of a span whose attributes were too many to be looked at.
-pub(crate) const ATTRIBUTES_LEFT_OUT: &str = "attributes_left_out";
 
 /// The tags and attributes of a span.
 pub(crate) fn of(span: &Placed<'_>, memory: &mut Memory) -> (Vec<Id>, Attributes) {

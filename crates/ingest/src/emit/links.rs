@@ -1,11 +1,14 @@
 //! Sessions: that they exist, whose part a stand-in is, who spawned whom.
 
+use std::hash::Hash;
+
 use flightrec_events::families::session::{SessionCreated, SessionLinked};
+use flightrec_events::telemetry::UNKNOWN;
 use flightrec_events::{Backend, Count, Id, LinkEvidence, LinkRelation, MemoryPolicy, SpanId, Timestamp, TraceId};
 use rustc_hash::FxHashMap;
 
 use super::emitter::{Emitter, Witness};
-use crate::facts::{Facts, Source, UNKNOWN, Work};
+use crate::facts::{Facts, Source, Work};
 use crate::ids::{self, About};
 use crate::memory;
 use crate::place::{self, Above, Placed};
@@ -27,30 +30,16 @@ pub(super) struct Firsts<'a> {
 impl<'a> Firsts<'a> {
     pub(super) fn of(spans: &'a [Placed<'a>]) -> Self {
         let mut firsts = Self::default();
-        let earlier = |at: usize, held: usize| {
-            let order = |at: usize| (spans[at].start, spans[at].id);
-            order(at) < order(held)
-        };
         for (at, span) in spans.iter().enumerate() {
-            let keep = |held: &mut usize| {
-                if earlier(at, *held) {
-                    *held = at;
-                }
-            };
             if span.makes_session() {
-                let keep = |held: &mut usize| {
-                    let order = |at: usize| (witnessed_us(&spans[at]), spans[at].id);
-                    if order(at) < order(*held) {
-                        *held = at;
-                    }
-                };
-                firsts.made.entry(&span.session).and_modify(keep).or_insert(at);
+                keep_first(&mut firsts.made, &span.session, at, |at| (witnessed_us(&spans[at]), spans[at].id));
             }
+            let began = |at: usize| (spans[at].start, spans[at].id);
             if span.facts.work == Work::Agent && span.facts.agent.is_some() {
-                firsts.role.entry(&span.session).and_modify(keep).or_insert(at);
+                keep_first(&mut firsts.role, &span.session, at, began);
             }
             if span.own.is_some() {
-                firsts.trace.entry(span.trace).and_modify(keep).or_insert(at);
+                keep_first(&mut firsts.trace, span.trace, at, began);
             }
         }
         firsts
@@ -216,6 +205,14 @@ impl Emitter<'_> {
                 self.child_of(witness, at, &child, &witness.session, LinkEvidence::ToolResult, &[named]);
             }
         }
+    }
+}
+
+/// Keeps, of the indices of spans under one key, the one that is first in an order.
+fn keep_first<K: Hash + Eq, O: Ord>(firsts: &mut FxHashMap<K, usize>, key: K, at: usize, order: impl Fn(usize) -> O) {
+    let held = firsts.entry(key).or_insert(at);
+    if order(at) < order(*held) {
+        *held = at;
     }
 }
 

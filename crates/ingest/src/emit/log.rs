@@ -1,10 +1,11 @@
 //! Log records.
 
 use flightrec_events::Timestamp;
+use flightrec_events::telemetry::UNKNOWN;
 
 use super::emitter::{Emitter, Witness};
 use crate::conventions::logs::LogFacts;
-use crate::facts::{UNKNOWN, Work};
+use crate::facts::Work;
 use crate::ids::{self};
 use crate::otlp::model::LogRecord;
 use crate::place::{self};

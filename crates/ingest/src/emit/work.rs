@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use flightrec_events::families::parts::{TokenUsage, ToolActor, ToolError, ToolTiming};
 use flightrec_events::families::session::SessionMessage;
 use flightrec_events::families::work::{LlmInference, ToolCall};
+use flightrec_events::telemetry::UNKNOWN;
 use flightrec_events::{Count, Idempotency, SideEffect, Timestamp, Transport, Usd};
 use rustc_hash::FxHashMap;
 
 use super::emitter::{Emitter, Witness, is_error};
 use crate::contents::Kept;
-use crate::facts::{Facts, Message, Tool, UNKNOWN, Usage, Work};
+use crate::facts::{Facts, Message, Tool, Usage, Work};
 use crate::ids::{self, About};
 use crate::otlp::model::Span;
 

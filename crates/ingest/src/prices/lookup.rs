@@ -1,16 +1,12 @@
 //! Finding the price that applies to one request.
 
 use flightrec_events::Timestamp;
+use flightrec_events::telemetry::{PRICE_TABLE, USER_PRICE_TABLE};
 use rustc_hash::FxHashMap;
 
 use super::format::{List, Price, PriceError};
 use super::names::{self, Served};
 use crate::facts::Usage;
-
-/// Where a list comes from, in the words of an event's `price_source`.
-const BUNDLED: &str = "table";
-/// As [`BUNDLED`], for the list of the user.
-const OF_USER: &str = "user-table";
 
 /// What a request costs by a list of prices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +53,7 @@ impl PriceTable {
     pub fn bundled() -> Self {
         let json = include_bytes!("../../data/prices.json");
         let list = List::read(json).expect("the list that is built in is held to its form by a test");
-        Self { lists: vec![Indexed::new(BUNDLED, list)] }
+        Self { lists: vec![Indexed::new(PRICE_TABLE, list)] }
     }
 
     /// The list that is built in, and before it one of the user's own: where that one has a price for the
@@ -68,7 +64,7 @@ impl PriceTable {
     /// entry of it contradicts itself; correct the file and begin again.
     pub fn with_user(json: &[u8]) -> Result<Self, PriceError> {
         let mut table = Self::bundled();
-        table.lists.insert(0, Indexed::new(OF_USER, List::read(json)?));
+        table.lists.insert(0, Indexed::new(USER_PRICE_TABLE, List::read(json)?));
         Ok(table)
     }
 
@@ -134,7 +130,7 @@ impl Indexed {
         let (rates, above) = price.rates(usage.input)?;
         let provider = price.provider.as_deref().map(|provider| format!("{provider}/")).unwrap_or_default();
         let above = above.map(|above| format!(" above {above}")).unwrap_or_default();
-        let source = format!("{}:{} {provider}{model}{above}", self.origin, self.list.date);
+        let source = format!("{}{} {provider}{model}{above}", self.origin, self.list.date);
         Some(Priced { nanos: rates.cost_nanos(usage), source })
     }
 

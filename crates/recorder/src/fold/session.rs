@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flightrec_events::families::session::SessionCreated;
 use flightrec_events::families::work::LlmInference;
 use flightrec_events::lifecycle::{self, Life};
+use flightrec_events::telemetry::ATTRIBUTES_LEFT_OUT;
 use flightrec_events::{Backend, Event, Payload, Rule, SpanId, State, Violation};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,6 @@ use crate::view::FindingKind;
 
 /// The most findings that are kept of one session; the last one says that there were more.
 const MAX_FINDINGS: usize = 256;
-
-/// The tag of a span whose attributes were too many to be taken.
-const ATTRIBUTES_LEFT_OUT: &str = "attributes_left_out";
 
 /// What `session.created` said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,24 +8,16 @@ use std::sync::Arc;
 
 use flightrec_events::families::session::{SessionCreated, SessionStateChange};
 use flightrec_events::families::work::LlmInference;
+use flightrec_events::telemetry::{ACTOR_PREFIX, NO_CONVENTION, UNKNOWN};
 use flightrec_events::{Backend, Event, Id, Payload, State, TraceId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::usage::{Amounts, Charge};
 
-/// What the `actor_id` of every event begins with that was mapped from telemetry.
-pub(crate) const TELEMETRY_ACTOR: &str = "otlp:";
-
-/// The actor of spans that follow no convention.
-const NO_CONVENTION: &str = "otlp:plain";
-
-/// The word for a fact that telemetry does not tell where the contract asks for one.
-pub(crate) const UNKNOWN: &str = "unknown";
-
 /// Where an event was mapped from; `None` if its host recorded it.
 pub(crate) fn telemetry_source(event: &Event) -> Option<&Id> {
-    event.actor_id.as_ref().filter(|actor| actor.as_str().starts_with(TELEMETRY_ACTOR))
+    event.actor_id.as_ref().filter(|actor| actor.as_str().starts_with(ACTOR_PREFIX))
 }
 
 /// A fact and when its earliest witness saw it.

@@ -9,20 +9,19 @@
 //! without; and emulated providers name their responses alike in every trace. So a response of telemetry
 //! is one within its trace, whoever is said to have served it.
 
-use super::told::telemetry_source;
 use flightrec_events::families::work::LlmInference;
+use flightrec_events::telemetry::{PRICE_TABLE, TRACELOOP, USER_PRICE_TABLE};
 use flightrec_events::{Event, SpanId, TraceId};
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What the `price_source` of a cost begins with that was computed from a price table.
-const PRICE_TABLE: &str = "table:";
+use super::told::telemetry_source;
 
-/// The actor of telemetry from Traceloop, whose libraries count the tokens of streams themselves: one too
-/// many where the provider's own library says so.
-const SECOND_HAND: &str = "otlp:traceloop";
+/// Traceloop's libraries count the tokens of streams themselves: one too many where the provider's own
+/// library says so.
+const SECOND_HAND: &str = TRACELOOP;
 
 /// What one model call used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -80,7 +79,9 @@ impl Charge {
             timestamp_us: event.timestamp.as_micros(),
             event_id: *event.event_id.as_bytes(),
             is_second_hand: telemetry_source(event).is_some_and(|source| source.as_str() == SECOND_HAND),
-            is_stated: inference.price_source.as_ref().is_none_or(|source| !source.as_str().starts_with(PRICE_TABLE)),
+            is_stated: inference.price_source.as_ref().is_none_or(|source| {
+                ![PRICE_TABLE, USER_PRICE_TABLE].iter().any(|table| source.as_str().starts_with(table))
+            }),
         }
     }
 

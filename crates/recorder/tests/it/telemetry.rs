@@ -184,6 +184,21 @@ fn a_response_of_telemetry_is_one_within_its_trace() {
     recorder.close().unwrap();
 }
 
+#[test]
+fn a_cost_that_the_emitter_states_is_better_than_one_from_any_price_table() {
+    for source in ["table:2026-11-22 acme/m-1", "user-table:2026-11-01 acme/m-1"] {
+        let mut priced = inference(2, "s", &Usage { nanos: Some(5), ..usage(7, Some("r"), Some(2)) }).into_event();
+        if let flightrec_recorder::events::Payload::LlmInference(inference) = &mut priced.payload {
+            inference.price_source = Some(id(source));
+        }
+        let stated = inference(3, "s", &Usage { nanos: Some(9), ..usage(7, Some("r"), Some(3)) });
+        let recorder = open(&Memory::default());
+        take(&recorder, vec![told(created_by(1, "s", None)), told(priced.check().unwrap()), told(stated)]);
+        assert_eq!(session(recorder.reader(), "s").cost.own_nanos, 9, "{source}");
+        recorder.close().unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
