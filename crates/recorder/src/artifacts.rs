@@ -31,11 +31,19 @@ const LEVEL: i32 = 3;
 /// How many threads write contents that are given together.
 const MAX_WRITERS: usize = 8;
 
-/// Content that is ready to be written.
-struct Staged {
+/// Content that has its name and is ready to be written: redacted and hashed, and nowhere on the disk yet.
+#[derive(Debug)]
+pub struct PreparedArtifact {
     path: String,
     view: ArtifactView,
     clean: Vec<u8>,
+}
+
+impl PreparedArtifact {
+    /// Its name.
+    pub const fn view(&self) -> &ArtifactView {
+        &self.view
+    }
 }
 
 /// The artifacts of one store.
@@ -62,10 +70,9 @@ impl Artifacts {
     /// # Errors
     /// [`ArtifactError::TooLarge`], or [`ArtifactError::Io`] if the disk refuses.
     pub fn put(&self, content: &[u8]) -> Result<ArtifactView, ArtifactError> {
-        let staged = self.stage(content)?;
-        self.write_content(&staged)?;
-        self.sync_names([&staged])?;
-        Ok(staged.view)
+        let prepared = self.prepare(content)?;
+        self.keep(std::slice::from_ref(&prepared))?;
+        Ok(prepared.view)
     }
 
     /// Takes several contents, as [`put`](Self::put) does each. Their files are synced at the same time, which
@@ -74,11 +81,34 @@ impl Artifacts {
     /// # Errors
     /// As [`put`](Self::put); some of the contents may have been kept then.
     pub fn put_all(&self, contents: &[&[u8]]) -> Result<Vec<ArtifactView>, ArtifactError> {
-        let staged = contents.iter().map(|content| self.stage(content)).collect::<Result<Vec<_>, _>>()?;
-        let share = staged.len().div_ceil(MAX_WRITERS).max(1);
+        let prepared = contents.iter().map(|content| self.prepare(content)).collect::<Result<Vec<_>, _>>()?;
+        self.keep(&prepared)?;
+        Ok(prepared.into_iter().map(|prepared| prepared.view).collect())
+    }
+
+    /// Redacts and hashes content without keeping it: for events that name it before [`keep`](Self::keep) does.
+    ///
+    /// # Errors
+    /// [`ArtifactError::TooLarge`].
+    pub fn prepare(&self, content: &[u8]) -> Result<PreparedArtifact, ArtifactError> {
+        if content.len() as u64 > MAX_ARTIFACT_BYTES {
+            return Err(ArtifactError::TooLarge { limit: MAX_ARTIFACT_BYTES });
+        }
+        let (clean, redacted) = self.redactor.get_or_init(Arc::default).redact_bytes(content);
+        let sha256 = Sha256Hex::from_bytes(Sha256::digest(&clean).into());
+        let view = ArtifactView { artifact_id: ArtifactId::new(sha256), sha256, bytes: clean.len() as u64, redacted };
+        Ok(PreparedArtifact { path: path(sha256), view, clean: clean.into_owned() })
+    }
+
+    /// Keeps prepared contents. When this returns, they are durable.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Io`] if the disk refuses; some of the contents may have been kept then.
+    pub fn keep(&self, prepared: &[PreparedArtifact]) -> Result<(), ArtifactError> {
+        let share = prepared.len().div_ceil(MAX_WRITERS).max(1);
         std::thread::scope(|scope| {
-            let write_share = |share: &[Staged]| share.iter().try_for_each(|staged| self.write_content(staged));
-            let mut shares = staged.chunks(share);
+            let write_share = |share: &[PreparedArtifact]| share.iter().try_for_each(|one| self.write_content(one));
+            let mut shares = prepared.chunks(share);
             let own = shares.next().unwrap_or_default();
             let others: Vec<_> = shares.map(|share| scope.spawn(move || write_share(share))).collect();
             let written = write_share(own);
@@ -87,23 +117,12 @@ impl Artifacts {
                 written.and(other.join().unwrap_or_else(panicked))
             })
         })?;
-        self.sync_names(&staged)?;
-        Ok(staged.into_iter().map(|staged| staged.view).collect())
-    }
-
-    fn stage(&self, content: &[u8]) -> Result<Staged, ArtifactError> {
-        if content.len() as u64 > MAX_ARTIFACT_BYTES {
-            return Err(ArtifactError::TooLarge { limit: MAX_ARTIFACT_BYTES });
-        }
-        let (clean, redacted) = self.redactor.get_or_init(Arc::default).redact_bytes(content);
-        let sha256 = Sha256Hex::from_bytes(Sha256::digest(&clean).into());
-        let view = ArtifactView { artifact_id: ArtifactId::new(sha256), sha256, bytes: clean.len() as u64, redacted };
-        Ok(Staged { path: path(sha256), view, clean: clean.into_owned() })
+        self.sync_names(prepared)
     }
 
     /// Writes content under its name, unless it stands there whole. Its name is not durable yet.
-    fn write_content(&self, staged: &Staged) -> Result<(), ArtifactError> {
-        let Staged { path, view, clean } = staged;
+    fn write_content(&self, prepared: &PreparedArtifact) -> Result<(), ArtifactError> {
+        let PreparedArtifact { path, view, clean } = prepared;
         if matches!(self.read(path, view.sha256), Ok(kept) if kept == *clean) {
             return Ok(());
         }
@@ -144,9 +163,9 @@ impl Artifacts {
 
     /// Makes names durable, and those of their directories, which may be new themselves. Whoever wrote a
     /// file that was there already may not have come to do so.
-    fn sync_names<'a>(&self, staged: impl IntoIterator<Item = &'a Staged>) -> Result<(), ArtifactError> {
+    fn sync_names(&self, prepared: &[PreparedArtifact]) -> Result<(), ArtifactError> {
         let dirs: BTreeSet<&str> =
-            staged.into_iter().map(|staged| staged.path.rsplit_once('/').map_or(DIR, |(dir, _)| dir)).collect();
+            prepared.iter().map(|one| one.path.rsplit_once('/').map_or(DIR, |(dir, _)| dir)).collect();
         for dir in dirs.iter().chain((!dirs.is_empty()).then_some(&DIR)) {
             let io = |source| ArtifactError::Io { doing: "sync", path: (*dir).to_owned(), source };
             self.storage.sync_dir(dir).map_err(io)?;

@@ -46,7 +46,7 @@ pub mod view;
 pub use flightrec_events as events;
 pub use flightrec_journal as journal;
 
-pub use artifacts::{Artifacts, MAX_ARTIFACT_BYTES};
+pub use artifacts::{Artifacts, MAX_ARTIFACT_BYTES, PreparedArtifact};
 pub use error::{ArtifactError, LookupError, OpenError, ReadError, RecorderError, SINK_FAILURE, SinkFailure};
 pub use fold::CostKey;
 pub use options::{Mode, Options, Overflow};
