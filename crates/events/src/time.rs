@@ -24,6 +24,9 @@ const MIN_US: i64 = -62_135_596_800_000_000;
 const MAX_US: i64 = 253_402_207_200_999_999;
 
 impl Timestamp {
+    /// The latest time.
+    pub const MAX: Self = Self(MAX_US);
+
     /// The time from microseconds since 1970; `None` outside the years 1 to 9999.
     pub const fn from_micros(unix_us: i64) -> Option<Self> {
         if unix_us < MIN_US || unix_us > MAX_US { None } else { Some(Self(unix_us)) }

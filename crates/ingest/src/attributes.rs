@@ -176,7 +176,13 @@ pub fn json(value: &AnyValue) -> Value {
 
 /// What is held as text; see [`text`].
 pub fn any_text(any: &Any) -> Cow<'_, str> {
-    if let Any::Str(text) = any { Cow::Borrowed(text) } else { Cow::Owned(any_json(any).to_string()) }
+    if let Any::Str(text) = any { Cow::Borrowed(text) } else { Cow::Owned(compact(any_json(any))) }
+}
+
+/// Compact JSON with sorted keys, in whatever order the build's maps keep them: the same content has one hash.
+pub(crate) fn compact(mut value: Value) -> String {
+    value.sort_all_objects();
+    value.to_string()
 }
 
 /// What is held as JSON; see [`json`].

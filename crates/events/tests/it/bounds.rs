@@ -114,7 +114,9 @@ fn ids_hold_256_bytes_and_no_controls() {
 
 #[test]
 fn text_that_is_no_json_is_malformed() {
-    let good = full_event(Kind::SessionCreated).to_string();
+    let mut good = full_event(Kind::SessionCreated);
+    good.sort_all_objects();
+    let good = good.to_string();
     let (deep_lists, deep_objects) = ("[".repeat(30_000), "{\"a\":".repeat(10_000));
     let nested =
         good.replacen("\"mt_id\":\"some-id\"", &format!("\"mt_id\":{}{}", "[".repeat(1000), "]".repeat(1000)), 1);

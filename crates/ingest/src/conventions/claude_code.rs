@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::gen_ai;
 use super::logs::{self, LogFacts, ToolKeys, told};
 use super::usage::Counts;
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, compact};
 use crate::facts::{Facts, Failure, Source, Tool, Usage, Work};
 use crate::otlp::model::Span;
 
@@ -148,7 +148,7 @@ fn tool<'a>(span: &'a Span, attributes: &Attributes<'a>) -> Tool<'a> {
         let keys = ["full_command", "file_path", "url", "query", "pattern", "skill_name", "subagent_type"];
         let pairs = keys.iter().filter_map(|key| Some(((*key).to_owned(), Value::from(told(attributes, key)?))));
         let given: Map<String, Value> = pairs.collect();
-        (!given.is_empty()).then(|| Cow::Owned(Value::Object(given).to_string()))
+        (!given.is_empty()).then(|| Cow::Owned(compact(Value::Object(given))))
     };
     let answered = || {
         let mut events = span.events.iter().filter(|event| event.name == "tool.output");

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use flightrec_events::MessageRole;
 use serde_json::{Map, Value};
 
-use crate::attributes::json;
+use crate::attributes::{compact, json};
 use crate::facts::Message;
 use crate::otlp::model::{Any, AnyValue};
 
@@ -44,7 +44,7 @@ pub(crate) fn from_value(value: &Value, default_role: MessageRole, is_answer: bo
 pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => compact(value.clone()),
     }
 }
 
@@ -183,7 +183,7 @@ impl Reader {
     fn reasoning(&mut self, thought: &str) {
         if !thought.is_empty() {
             let content = serde_json::json!({ "content": thought, "type": "reasoning" });
-            self.push(MessageRole::Assistant, content.to_string(), None);
+            self.push(MessageRole::Assistant, compact(content.clone()), None);
         }
     }
 
@@ -197,7 +197,7 @@ impl Reader {
             content.insert("name".to_owned(), Value::from(name));
         }
         if !content.is_empty() {
-            self.push(MessageRole::ToolCall, Value::Object(content).to_string(), id);
+            self.push(MessageRole::ToolCall, compact(Value::Object(content)), id);
         }
     }
 
@@ -315,7 +315,7 @@ fn spoken(run: &[Part<'_>]) -> Option<String> {
             Part::Reasoning(_) | Part::Call { .. } | Part::Result { .. } => Value::Null,
         })
         .collect();
-    if values.len() == 1 { values.pop().map(|value| plain(&value)) } else { Some(Value::Array(values).to_string()) }
+    if values.len() == 1 { values.pop().map(|value| plain(&value)) } else { Some(compact(Value::Array(values))) }
 }
 
 /// A tool's answer: text parts as their text, a value that says its own type as that value.
@@ -325,12 +325,12 @@ fn answer(content: &Value) -> String {
             Some(texts) if !texts.is_empty() => joined(texts.into_iter()),
             Some(_) | None => match items.as_slice() {
                 [Value::Object(only)] if only.contains_key("json") => plain(&only["json"]),
-                _ => content.to_string(),
+                _ => compact(content.clone()),
             },
         },
         Value::Object(map) => match (text(map, &["type"]), map.get("value")) {
             (Some("text" | "json" | "error-text" | "error-json"), Some(value)) => plain(value),
-            (Some(_) | None, _) => content.to_string(),
+            (Some(_) | None, _) => compact(content.clone()),
         },
         Value::Null => String::new(),
         Value::String(_) | Value::Bool(_) | Value::Number(_) => plain(content),
