@@ -13,6 +13,7 @@ mod journal;
 mod memory;
 mod mutate;
 mod otlp;
+mod plan;
 mod redact;
 
 pub use mutate::{Numbers, mutate};
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "derived_files", run: derived::files, seeds: derived::file_seeds, everyday: 2_000 },
     Target { name: "otlp_traces", run: otlp::traces, seeds: otlp::traces_seeds, everyday: 5_000 },
     Target { name: "otlp_logs", run: otlp::logs, seeds: otlp::logs_seeds, everyday: 5_000 },
+    Target { name: "plan", run: plan::plan, seeds: plan::plan_seeds, everyday: 50_000 },
     Target { name: "redact_bytes", run: redact::bytes, seeds: redact::bytes_seeds, everyday: 50_000 },
     Target { name: "redact_text", run: redact::text, seeds: redact::text_seeds, everyday: 50_000 },
 ];
