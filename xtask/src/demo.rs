@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: the main job. A server takes what real agents once sent, and shows their sessions.
+//! `cargo xtask demo`: the main job. A server takes what real agents once sent, runs a plan of its own, and shows the
+//! sessions of both.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,13 +20,15 @@ const CAPTURES: &str = "test-data/captures";
 
 /// What is asked of the store while the server has it open.
 const QUESTIONS: &[(&str, &[&str])] = &[
+    ("the sessions at work now, and those that wait", &["sessions", "--state", "active,blocked"]),
     ("the sessions that cost most", &["sessions", "--sort", "cost", "--limit", "8"]),
     ("who spawned whom in one of them", &["tree", "01a20217-1ca6"]),
     ("what each model cost", &["cost", "--by", "model"]),
     ("read everything again and check it", &["verify"]),
 ];
 
-/// Builds in release, starts `flightrec up` on a fresh store, sends it the captures, asks, and leaves the page open.
+/// Builds in release, starts `flightrec up --demo` on a fresh store, sends it the captures, asks, and leaves the page
+/// open.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Error> {
     let mut options = Options::new(arguments);
     let once = options.switch("--once");
@@ -42,9 +45,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Err
         Job::new(&program.to_string_lossy(), workspace.root())
             .args([OsString::from("--data"), store.clone().into_os_string()])
     };
-    println!("\n# take OTLP over HTTP and gRPC, serve the API and the page\n$ flightrec up");
+    println!("\n# take OTLP over HTTP and gRPC, serve the API and the page, run a plan\n$ flightrec up --demo");
     let ports: &[&str] = if once { &["--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"] } else { &[] };
-    let mut server = flightrec().args(["up", "--format", "ndjson"]).args(ports).start()?;
+    let mut server = flightrec().args(["up", "--demo", "--format", "ndjson"]).args(ports).start()?;
     let (http, grpc) = addresses(&server.first_line()?)?;
     let address = http.trim_start_matches("http://").to_owned();
 
@@ -53,6 +56,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Err
         let requests = replay(&capture, &address)?;
         println!("{:>4} requests  {}", requests, capture.file_name().unwrap_or_default().to_string_lossy());
     }
+    wait_for_live_session(&address)?;
     for (tells, arguments) in QUESTIONS {
         println!("\n# {tells}\n$ flightrec {}", arguments.join(" "));
         flightrec().args(*arguments).run()?;
@@ -63,6 +67,22 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Err
     }
     println!("\nready after {:.0} s; the store is {}", watch.elapsed().as_secs_f64(), store.display());
     if once { server.stop() } else { stay(server, &http, &grpc) }
+}
+
+/// Waits until the API shows a session of the plan at work.
+fn wait_for_live_session(address: &str) -> Result<(), Error> {
+    let path = "/api/v1/sessions?state=ACTIVE";
+    loop {
+        let answer =
+            exchange(address, &format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"), b"")?;
+        if !answer.starts_with("HTTP/1.1 200") {
+            let line = answer.lines().next().unwrap_or_default();
+            return Err(Error::Check(format!("{path} was answered with {line}")));
+        }
+        if answer.contains("\"source\":\"native\"") {
+            return Ok(());
+        }
+    }
 }
 
 /// Leaves the server to the user, who ends it with Ctrl-C.

@@ -14,6 +14,7 @@ mod docs;
 mod duplicates;
 mod error;
 mod fuzz;
+mod local_model;
 mod options;
 mod otel_python;
 mod process;
@@ -36,8 +37,8 @@ struct Chore {
 const CHORES: &[Chore] = &[
     Chore {
         name: "test",
-        options: "[--quick]",
-        does: "every check, in order; --quick leaves out the fault runs, the fuzz smoke and otel-python",
+        options: "[--quick] [--local-model DIR]",
+        does: "every check, in order; --quick leaves out the fault runs, the fuzz smoke and otel-python; --local-model adds that check",
         run: suite::run,
     },
     Chore {
@@ -65,6 +66,12 @@ const CHORES: &[Chore] = &[
         run: otel_python::run,
     },
     Chore {
+        name: "local-model",
+        options: "--tools DIR",
+        does: "a small real model, set up by DIR/setup.sh and served by DIR/serve.mjs, runs plans/local.toml",
+        run: local_model::run,
+    },
+    Chore {
         name: "sabotage",
         options: "[--only SWITCH]",
         does: "break the build on purpose, switch by switch; each break must be caught",
@@ -85,7 +92,7 @@ const CHORES: &[Chore] = &[
     Chore {
         name: "demo",
         options: "[--once]",
-        does: "the main job: a server with the sessions of real agents, and its page; --once ends by itself",
+        does: "the main job: a server with the sessions of real agents and of a plan, and its page; --once ends by itself",
         run: demo::run,
     },
 ];

@@ -4,6 +4,7 @@ use crate::docs;
 use crate::duplicates;
 use crate::error::Error;
 use crate::fuzz;
+use crate::local_model;
 use crate::options::Options;
 use crate::otel_python;
 use crate::process::{Job, Stopwatch};
@@ -122,6 +123,7 @@ const STEPS: &[Step] = &[
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Error> {
     let mut options = Options::new(arguments);
     let quick = options.switch("--quick");
+    let local_model: Option<String> = options.value("--local-model")?;
     options.finish()?;
 
     let watch = Stopwatch::start();
@@ -135,7 +137,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Err
         times.push((step.name, step_watch.elapsed()));
     }
 
-    println!("\nAll {} steps passed:", steps.len());
+    if let Some(tools) = local_model {
+        println!("\n==> local-model: a small real model runs a plan");
+        let step_watch = Stopwatch::start();
+        local_model::run(workspace, &["--tools".to_owned(), tools])?;
+        times.push(("local-model", step_watch.elapsed()));
+    }
+
+    println!("\nAll {} steps passed:", times.len());
     for (name, time) in times {
         println!("  {name:<12} {:>7.1} s", time.as_secs_f64());
     }

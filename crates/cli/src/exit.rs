@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::escape::escape;
+use crate::escape::{escape, escape_lines};
 
 /// How a command ended. The numbers are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,13 @@ pub(crate) enum Failure {
         exit: Exit,
         /// One line: what happened, and what to do.
         message: String,
+    },
+    /// Something to tell the user in lines of their own, such as the errors in a file.
+    Listed {
+        /// The exit code.
+        exit: Exit,
+        /// Lines: where, what happened, and what to do.
+        lines: String,
     },
     /// What the parser of arguments has to say, help and version included.
     Arguments(clap::Error),
@@ -112,6 +119,11 @@ pub(crate) fn end(outcome: Outcome) -> ExitCode {
         Err(Failure::OutputClosed) => Exit::Done,
         Err(Failure::Told { exit, message }) => {
             tell(&message);
+            exit
+        }
+        Err(Failure::Listed { exit, lines }) => {
+            let text = escape_lines(&lines);
+            let _nobody_listens = writeln!(io::stderr(), "{}", text.trim_end()).is_ok();
             exit
         }
         Err(Failure::Arguments(error)) => {

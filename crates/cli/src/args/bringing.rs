@@ -63,8 +63,13 @@ pub(crate) struct PriceArgs {
 Telemetry is answered once it is durable. The page is at http://127.0.0.1:4318/; other commands read the
 same store meanwhile. Ctrl-C stops it; nothing that was answered is lost.
 
+What a crash of `run`, or of another program with sessions of its own, left at work in the store is PAUSED first:
+`flightrec run PLAN --resume` goes on with it. With --demo the plan plans/demo.toml is run meanwhile, with scripted
+models: its sessions look at the directory that this is started in, and change nothing.
+
 Examples:
   $ flightrec up
+  $ flightrec up --demo
   $ flightrec --data ./record up --listen 127.0.0.1:8080 --grpc-listen 127.0.0.1:0
   $ flightrec up --listen 0.0.0.0:4318 --token s3cret-enough --allow-host recorder.example")]
 pub(crate) struct UpArgs {
@@ -83,6 +88,9 @@ pub(crate) struct UpArgs {
     /// The most bytes of one request, as sent and as decoded
     #[arg(long, value_name = "BYTES", default_value_t = flightrec_server::DEFAULT_MAX_BODY_BYTES)]
     pub(crate) max_body_bytes: usize,
+    /// Also run the bundled plan: sessions to look at, without any model
+    #[arg(long)]
+    pub(crate) demo: bool,
     /// Prices of your own; they win over the bundled list prices
     #[command(flatten)]
     pub(crate) prices: PriceArgs,

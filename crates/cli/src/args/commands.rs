@@ -10,12 +10,14 @@ use super::asking::{
 use super::bringing::{ImportCommand, UpArgs};
 use super::care::{CompletionsArgs, DoctorArgs, SchemaArgs, VerifyArgs};
 use super::giving::{ArtifactCommand, RecordArgs, ValidateArgs};
+use super::running::RunArgs;
 
 /// A flight recorder for AI agent sessions: every event durable, every question answered from the record.
 #[derive(Debug, Parser)]
 #[command(name = "flightrec", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
   $ flightrec up                          take OTLP from agents and show their sessions
+  $ flightrec run plans/demo.toml         run many sessions at once, as a plan says
   $ flightrec record events.ndjson        append events, one JSON object a line
   $ flightrec sessions --state active     what is running now
   $ flightrec show 0199a7b1               one session, by a unique beginning of its id
@@ -89,6 +91,8 @@ pub(crate) enum ColorWhen {
 pub(crate) enum Command {
     /// Take telemetry and show it: OTLP endpoints, API and page over the store
     Up(UpArgs),
+    /// Run the sessions of a plan, every step of them on record
+    Run(RunArgs),
     /// Append events from NDJSON, one JSON object a line
     Record(RecordArgs),
     /// Take in what others recorded

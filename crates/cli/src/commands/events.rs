@@ -71,7 +71,9 @@ pub(super) fn readable(
                 *is_whole = false;
                 Ok(None)
             }
-            other @ (Failure::Told { .. } | Failure::OutputClosed | Failure::Arguments(_)) => Err(other),
+            other @ (Failure::Told { .. } | Failure::Listed { .. } | Failure::OutputClosed | Failure::Arguments(_)) => {
+                Err(other)
+            }
         },
     }
 }

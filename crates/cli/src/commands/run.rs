@@ -6,8 +6,8 @@ use flightrec_recorder::view::FindingKind;
 use flightrec_recorder::{Clock, Reader, SystemClock};
 
 use super::{
-    artifact, completions, cost, doctor, events, export, findings, import, intake, messages, rate, schema, sessions,
-    show, spans, tree, up, validate, verify,
+    artifact, completions, cost, doctor, events, export, findings, import, intake, messages, rate, running, schema,
+    sessions, show, spans, tree, up, validate, verify,
 };
 use crate::args::{Cli, Command, Format};
 use crate::console::Console;
@@ -66,6 +66,7 @@ pub(crate) fn run() -> Outcome {
     let run = Run { console, store: Store::new(global.data, global.families)?, clock: SystemClock };
     match command {
         Command::Up(args) => up::run(&run, &args),
+        Command::Run(args) => running::run(&run, &args),
         Command::Record(args) => intake::run(&run, &args),
         Command::Import(command) => import::run(&run, &command),
         Command::Validate(args) => validate::run(&run, &args),

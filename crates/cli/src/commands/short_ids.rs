@@ -17,9 +17,14 @@ impl ShortIds {
     /// Looks at all sessions of a store. Only tables shorten ids; for other formats there is nothing to look at.
     pub(crate) fn of(run: &Run, reader: &Reader) -> Self {
         match run.console.format {
-            Format::Table => Self::among(reader.session_ids()),
+            Format::Table => Self::all(reader),
             Format::Json | Format::Ndjson | Format::Csv | Format::Markdown | Format::Otlp => Self(FxHashMap::default()),
         }
+    }
+
+    /// Looks at all sessions of a store, whatever the format: for what is told beside the output.
+    pub(crate) fn all(reader: &Reader) -> Self {
+        Self::among(reader.session_ids())
     }
 
     fn among(mut ids: Vec<Arc<str>>) -> Self {

@@ -1,7 +1,6 @@
 //! `up`: the server, from its start to the last acknowledged event.
 // tidy: no-wildcard
 
-use std::io;
 use std::sync::Arc;
 
 use flightrec_recorder::Recorder;
@@ -11,7 +10,9 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::Run;
+use super::demo::{self, Demo};
 use super::import::prices;
+use super::signals::Signals;
 use crate::args::UpArgs;
 use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::output::print_object;
@@ -28,13 +29,19 @@ pub(crate) struct Listening {
 pub(super) fn run(run: &Run, args: &UpArgs) -> Outcome {
     let prices = prices(&args.prices)?;
     let recorder = Arc::new(run.store.recorder()?);
+    let demo = if args.demo {
+        Some(Demo::new(run, &recorder, prices.clone())?)
+    } else {
+        demo::pick_up(run, &recorder);
+        None
+    };
     let telemetry = Telemetry::open(Arc::clone(&recorder), prices).map_err(|error| run.store.read_failure(&error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("flightrec-server")
         .build()
         .map_err(|error| Failure::failed(format!("cannot start the server's threads: {error}")))?;
-    let served = runtime.block_on(serve(run, options(args), Arc::clone(&recorder), Arc::new(telemetry)));
+    let served = runtime.block_on(serve(run, options(args), Arc::clone(&recorder), Arc::new(telemetry), demo));
     // This waits for work that was cut off and is recording still.
     drop(runtime);
     if let Some(recorder) = Arc::into_inner(recorder) {
@@ -56,12 +63,19 @@ fn options(args: &UpArgs) -> Options {
     }
 }
 
-async fn serve(run: &Run, options: Options, recorder: Arc<Recorder>, telemetry: Arc<Telemetry>) -> Result<(), Failure> {
+async fn serve(
+    run: &Run,
+    options: Options,
+    recorder: Arc<Recorder>,
+    telemetry: Arc<Telemetry>,
+    demo: Option<Demo>,
+) -> Result<(), Failure> {
     // Before anybody is told that the server is there, so that no signal is missed.
-    let mut signals = Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+    let mut signals = Signals::new()?;
     let server = Server::bind(options, recorder, telemetry).await.map_err(|error| start_failure(&error))?;
     announce(run, &server)?;
     let (stop, stopped) = oneshot::channel();
+    let mut cut_off = false;
     let told_twice = async {
         signals.next().await;
         run.console.note("stopping: requests in flight are finished first");
@@ -69,10 +83,26 @@ async fn serve(run: &Run, options: Options, recorder: Arc<Recorder>, telemetry: 
         let _told = stop.send(()).is_ok();
         signals.next().await;
         run.console.note("stopping now: requests in flight are cut off");
+        cut_off = true;
+    };
+    let played = async {
+        if let Some(demo) = &demo {
+            demo.play(run).await;
+        }
+        // The server goes on.
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = server.serve(async { drop(stopped.await) }) => {}
         () = told_twice => {}
+        () = played => {}
+    }
+    if let Some(demo) = demo.filter(|_| !cut_off) {
+        tokio::select! {
+            () = demo.stop() => {}
+            // Whoever opens the store next pauses what is cut off.
+            () = signals.next() => {}
+        }
     }
     Ok(())
 }
@@ -95,43 +125,5 @@ fn start_failure(error: &ServeError) -> Failure {
     match error {
         ServeError::NeedsToken(_) | ServeError::BadToken => Failure::usage(error.to_string()),
         ServeError::Bind { .. } => Failure::failed(chain(error)),
-    }
-}
-
-/// The signals that ask a program to end.
-struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Signals {
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
-    fn new() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    async fn next(&mut self) {
-        // A platform that cannot tell of a signal ends the program itself.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
     }
 }

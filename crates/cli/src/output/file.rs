@@ -43,7 +43,7 @@ fn named(written: Result<(), Failure>, path: &Path) -> Result<(), Failure> {
             Failure::Told { exit, message }
         }
         Failure::OutputClosed => Failure::failed(format!("cannot write {}: its reader has gone", path.display())),
-        Failure::Arguments(error) => Failure::Arguments(error),
+        other @ (Failure::Listed { .. } | Failure::Arguments(_)) => other,
     })
 }
 

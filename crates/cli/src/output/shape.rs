@@ -1,6 +1,6 @@
 //! Which fields each printed object has: the header of CSV, and the JSON behind it.
 
-use crate::commands::{Imported, Listening};
+use crate::commands::{Checked, Imported, Listening, Summary};
 use flightrec_recorder::RecordedEvent;
 use flightrec_recorder::view::{
     ArtifactView, CostRow, Finding, LineVerdict, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
@@ -38,6 +38,11 @@ macro_rules! items {
 items! {
     Listening => &["http", "grpc"];
     Imported => &["files", "requests", "spans", "log_records", "refused", "data_points", "events_added"];
+    Summary => &[
+        "plan", "ok", "interrupted", "sessions", "recovered", "trees", "waits", "tokens.input", "tokens.output",
+        "tokens.cached", "tokens.cache_write", "tokens.reasoning", "tokens.total", "cost.nanos", "cost.unpriced_runs",
+    ];
+    Checked => &["plan", "ok", "sessions"];
     SessionView => &[
         "session_id", "parent_session_id", "state", "role", "model_id", "provider", "backend", "wp_id", "mt_id",
         "spawn_depth", "label", "source", "created_at", "updated_at", "ended_at", "tokens.input", "tokens.output",

@@ -20,6 +20,7 @@ const COMMANDS: &[&str] = &[
     "artifact put",
     "artifact get",
     "up",
+    "run",
     "import otlp",
     "export",
     "verify",
@@ -49,7 +50,7 @@ fn every_command_has_help_with_examples() {
         assert_eq!(help.stderr, "");
     }
     // What comes with later versions is not there as a promise.
-    for absent in ["run", "sql", "retain", "hold"] {
+    for absent in ["sql", "retain", "hold"] {
         assert!(!top.lines().any(|line| line.trim_start().starts_with(&format!("{absent} "))), "{absent}");
         ran(&[absent]).code(2);
     }
@@ -68,6 +69,8 @@ fn bad_usage_ends_with_two() {
         &["sessions", "--format", "markdown"],
         &["sessions", "--limit", "-1"],
         &["sessions", "--state", "running"],
+        &["run"],
+        &["run", "plan.toml", "--check", "--resume"],
     ] {
         let store = Store::new();
         let ran = store.run(args);

@@ -14,6 +14,7 @@ mod input;
 mod live;
 mod memory;
 mod refusals;
+mod running;
 mod secrets;
 mod serving;
 mod shapes;
