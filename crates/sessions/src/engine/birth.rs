@@ -8,6 +8,7 @@ use flightrec_events::families::session::SessionCreated;
 use flightrec_events::families::work::SpanOpened;
 use flightrec_events::{Actor, Count, Id, MessageRole, Scalar, SpanId, SpanKind, State, TraceId};
 
+use super::control::not_completed;
 use super::core::{At, Cx, Engine, SYSTEM, Said, Step};
 use super::input::{Dependency, StartError, Who};
 use super::session::{Parent, Session};
@@ -53,11 +54,20 @@ impl Engine {
         let who = self.create(cx, spec, birth)?;
         for dependency in after {
             let Some(on) = self.by_id.get(&dependency.session_id).copied() else { continue };
-            if self.session(on).is_live() {
-                self.session_mut(on).dependants.push(who);
-            } else if dependency.gives_input {
-                let output = self.session(on).output.clone();
-                self.receive_from(cx, who, on, &output)?;
+            match self.session(on).state() {
+                State::Created | State::Active | State::Paused | State::Blocked => {
+                    self.session_mut(on).dependants.push(who);
+                }
+                State::Completed if dependency.gives_input => {
+                    let output = self.session(on).output.clone();
+                    self.receive_from(cx, who, on, &output)?;
+                }
+                State::Completed => {}
+                // As if it had ended a moment later: what is on record does not hang on who was first.
+                ended @ (State::Failed | State::Cancelled) => {
+                    self.cancel(cx, who, &not_completed(&dependency.session_id, ended))?;
+                    return Ok(Ok(id));
+                }
             }
         }
         let session = self.session_mut(who);
@@ -75,8 +85,7 @@ impl Engine {
             let id = &dependency.session_id;
             let on = self.by_id.get(id).ok_or_else(|| StartError::UnknownDependency(id.clone()))?;
             match self.session(*on).state() {
-                State::Completed => {}
-                State::Failed | State::Cancelled => return Err(StartError::FailedDependency(id.clone())),
+                State::Completed | State::Failed | State::Cancelled => {}
                 State::Created | State::Active | State::Paused | State::Blocked => open.push(dependency.clone()),
             }
         }

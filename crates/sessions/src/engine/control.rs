@@ -282,16 +282,7 @@ impl Engine {
             session.checkpoint.changed = true;
             let free = session.waits_for.is_empty();
             if ending.state != FinalState::Completed {
-                let asked = Asked {
-                    actor: Actor::System,
-                    by: words::id("system:dependency"),
-                    reason: format!(
-                        "session {}, which it waits for, ended {}",
-                        ending.session_id,
-                        State::from(ending.state)
-                    ),
-                };
-                self.cancel(cx, dependant, &asked)?;
+                self.cancel(cx, dependant, &not_completed(&ending.session_id, ending.state.into()))?;
                 continue;
             }
             if given {
@@ -321,5 +312,14 @@ impl Engine {
     pub(super) fn announcing_children(&self, who: Who) -> usize {
         let children = self.session(who).children.iter();
         children.filter(|child| self.session(**child).is_live() && self.session(**child).announces()).count()
+    }
+}
+
+/// Why a session is cancelled that waits for one which did not complete.
+pub(super) fn not_completed(session: &Id, state: State) -> Asked {
+    Asked {
+        actor: Actor::System,
+        by: words::id("system:dependency"),
+        reason: format!("session {session}, which it waits for, ended {state}"),
     }
 }

@@ -147,8 +147,8 @@ pub enum StartError {
     /// It would wait for a session that this runtime does not have.
     #[error("there is no session `{0}` to wait for")]
     UnknownDependency(Id),
-    /// A session that it would wait for failed or was cancelled.
-    #[error("session `{0}`, which it would wait for, did not complete")]
+    /// A session that it would wait for could not be started itself.
+    #[error("session `{0}`, which it would wait for, was not started")]
     FailedDependency(Id),
     /// Too many sessions live already.
     #[error(
