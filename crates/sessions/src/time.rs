@@ -124,19 +124,25 @@ impl SimulatedTime {
                 return Some(output);
             }
             while !woken.0.swap(false, Ordering::SeqCst) {
-                let next = self.hold().next()?;
-                next.wake();
+                let due = self.hold().jump()?;
+                due.into_iter().for_each(Waker::wake);
             }
         }
     }
 }
 
 impl Timers {
-    /// Jumps to the next timer.
-    fn next(&mut self) -> Option<Waker> {
-        let Reverse(timer) = self.waiting.pop()?;
-        self.now = self.now.max(timer.at);
-        Some(timer.waker)
+    /// Jumps to the next timer, and takes all that are due then: what happens at one time is ready together.
+    fn jump(&mut self) -> Option<Vec<Waker>> {
+        let Reverse(first) = self.waiting.pop()?;
+        self.now = self.now.max(first.at);
+        let mut due = vec![first.waker];
+        while let Some(Reverse(next)) = self.waiting.peek()
+            && next.at <= self.now
+        {
+            due.extend(self.waiting.pop().map(|Reverse(timer)| timer.waker));
+        }
+        Some(due)
     }
 }
 
