@@ -1,10 +1,11 @@
 //! Prints the benches as a table beside their targets. `--events N` sets the size of the store (default 1,000,000),
-//! `--only SECTION` runs one of caller, ack, throughput, store, long-session, functions, otlp.
+//! `--only SECTION` runs one of caller, ack, throughput, store, long-session, functions, otlp, sessions.
 //!
 //! Every ratio is measured in one run on one disk: ours and the raw disk take turns, medians are quoted.
 
 mod measure;
 mod otlp;
+mod sessions;
 mod workload;
 
 use std::error::Error;
@@ -45,6 +46,7 @@ const SECTIONS: &[Section] = &[
     ("long-session", long_session),
     ("functions", functions),
     ("otlp", otlp::ingest),
+    ("sessions", sessions::runtime),
 ];
 
 fn main() -> Res<()> {
