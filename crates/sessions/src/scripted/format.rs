@@ -173,10 +173,11 @@ impl TryFrom<ToolKeys> for ToolForm {
                 return Err("`arguments` and `raw_arguments` are two forms of the same; give one of them".to_owned());
             }
             (Some(arguments), None) => {
-                let arguments = Value::Object(arguments);
+                let mut arguments = Value::Object(arguments);
                 if has_date(&arguments) {
                     return Err("JSON has no dates; write the date in `arguments` as a text".to_owned());
                 }
+                arguments.sort_all_objects();
                 arguments.to_string()
             }
             (None, Some(raw)) => raw,

@@ -174,12 +174,14 @@ impl Step {
     /// Asks for one more tool.
     #[must_use]
     pub fn and_call(self, name: impl Into<String>, arguments: Value) -> Self {
-        let arguments = match arguments {
+        let mut arguments = match arguments {
             Value::Null => Value::Object(Map::new()),
             other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
                 other
             }
         };
+        // In one order, whatever the build's maps keep: a script plays the same bytes everywhere.
+        arguments.sort_all_objects();
         self.and_call_raw(name, arguments.to_string())
     }
 

@@ -105,7 +105,7 @@ fn problem(error: &jsonschema::ValidationError<'_>) -> String {
 fn expected(schema: &Value) -> String {
     let required: Vec<&str> =
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    let names: Vec<String> = schema
+    let mut names: Vec<String> = schema
         .get("properties")
         .and_then(Value::as_object)
         .into_iter()
@@ -116,6 +116,7 @@ fn expected(schema: &Value) -> String {
             format!("`{name}` ({kind}, {need})")
         })
         .collect();
+    names.sort();
     if names.is_empty() {
         "Expected is a JSON object".to_owned()
     } else {
