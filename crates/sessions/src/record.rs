@@ -1,5 +1,6 @@
 //! The seam to the record: where contents and events go before anything they tell of is acted upon.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use flightrec_events::{ArtifactId, CheckedEvent, Sha256Hex, Violation};
@@ -83,19 +84,27 @@ impl From<RecorderError> for RecordError {
     }
 }
 
-/// Contents that wait for the next commit.
+/// Contents that wait for the next commit, each once, in the order in which they were named.
 #[derive(Debug, Default)]
-struct Named(Vec<PreparedArtifact>);
+struct Named {
+    contents: Vec<PreparedArtifact>,
+    ids: HashSet<ArtifactId>,
+}
 
 impl Named {
     fn name(&mut self, artifacts: &Artifacts, content: &[u8], keep: bool) -> Result<ContentName, RecordError> {
         let prepared = artifacts.prepare(content)?;
         let view = prepared.view();
         let name = ContentName { artifact_id: view.artifact_id, sha256: view.sha256, redacted: view.redacted };
-        if keep {
-            self.0.push(prepared);
+        if keep && self.ids.insert(name.artifact_id) {
+            self.contents.push(prepared);
         }
         Ok(name)
+    }
+
+    fn take(&mut self) -> Vec<PreparedArtifact> {
+        self.ids.clear();
+        std::mem::take(&mut self.contents)
     }
 }
 
@@ -119,7 +128,7 @@ impl Record for SharedRecord {
     }
 
     fn commit(&mut self, groups: Vec<Vec<CheckedEvent>>) -> Result<(), RecordError> {
-        self.recorder.artifacts().keep(&std::mem::take(&mut self.named.0))?;
+        self.recorder.artifacts().keep(&self.named.take())?;
         let batches = batches(groups).into_iter();
         let tickets: Vec<BatchTicket> =
             batches.map(|batch| self.recorder.record_batch(batch, Mode::Strict)).collect::<Result<_, _>>()?;
@@ -156,7 +165,7 @@ impl Record for SteppedRecord {
     }
 
     fn commit(&mut self, groups: Vec<Vec<CheckedEvent>>) -> Result<(), RecordError> {
-        for content in std::mem::take(&mut self.named.0) {
+        for content in self.named.take() {
             // One at a time: several are written by threads, whose order is no one's.
             self.recorder.reader().artifacts().keep(&[content])?;
         }

@@ -71,7 +71,7 @@ pub struct JobOptions {
     /// 0 is the highest.
     pub priority: u8,
     /// Jobs of one group run one at a time, as far as [`crate::Limits::per_group`] says.
-    pub concurrency_group: Option<String>,
+    pub concurrency_group: Option<Id>,
     /// How many more attempts a job gets after a failure that may pass.
     pub max_retries: u32,
     /// How the waits between attempts grow.

@@ -218,7 +218,7 @@ fn draw_spec(rng: &mut Rng, number: usize, children: Vec<SessionSpec>) -> Sessio
     drawn.lane = one_of(rng, &[Lane::Primary, Lane::Subagent, Lane::Background, Lane::Validation]);
     drawn.instructions = some(rng, 2, |_| "Be brief.".into());
     drawn.jobs.priority = rng.below(100) as u8;
-    drawn.jobs.concurrency_group = some(rng, 4, |_| "one by one".to_owned());
+    drawn.jobs.concurrency_group = some(rng, 4, |_| id("one by one"));
     drawn.jobs.max_retries = rng.below(3) as u32;
     drawn.jobs.retry_backoff = one_of(rng, &[RetryBackoff::Fixed, RetryBackoff::Exponential]);
     drawn.jobs.max_tokens_budget = some(rng, 8, |rng| 20 + rng.below(200));

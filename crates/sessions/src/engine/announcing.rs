@@ -2,7 +2,7 @@
 
 use flightrec_events::families::session::AnnounceBack;
 use flightrec_events::families::work::MailboxMessageCreated;
-use flightrec_events::{Actor, FinalState, MemoryPolicy, SpanId, TraceId};
+use flightrec_events::{Actor, FinalState, SpanId, TraceId};
 
 use super::core::{At, Cx, Engine, SYSTEM, Step};
 use super::input::{Ending, Who};
@@ -28,7 +28,7 @@ impl Engine {
             "cost_nanos": ending.cost_nanos,
         })
         .to_string();
-        let kept = session.spec.memory_policy != MemoryPolicy::Ephemeral;
+        let kept = session.keeps_content();
         let name = cx.record.name(summary.as_bytes(), kept)?;
         let session = self.session(who);
         let mailbox_message_id = self.new_id(cx.now);

@@ -117,22 +117,8 @@ impl Engine {
             match &self.session(who).doing {
                 Doing::Nothing => self.checkpoint(cx, who, "shutdown")?,
                 Doing::Tooling(..) => self.stop_tool(who, cx.now),
-                Doing::Asking(_, question) => {
-                    let call = question.call;
-                    self.drop_call(call);
-                    self.lay_down(cx, who, &asked)?;
-                }
-                Doing::Calling(job) => {
-                    let (call, timer) = (job.call, job.timer);
-                    if let Some(call) = call {
-                        self.drop_call(call);
-                    }
-                    if let Some(timer) = timer {
-                        self.timers.unset(timer);
-                    }
-                    self.lay_down(cx, who, &asked)?;
-                }
-                Doing::Queued(_) | Doing::Held(_) => {
+                Doing::Calling(_) | Doing::Asking(..) | Doing::Queued(_) | Doing::Held(_) => {
+                    self.let_go(who);
                     self.lay_down(cx, who, &asked)?;
                 }
             }

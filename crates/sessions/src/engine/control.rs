@@ -143,7 +143,7 @@ impl Engine {
             return Ok(());
         }
         session.cancel = Some(asked.clone());
-        let running = match &session.doing {
+        match &session.doing {
             // Between two steps of the very input that is being handled: it ends where that step ends.
             Doing::Calling(job) if job.call.is_none() => return Ok(()),
             Doing::Tooling(..) => {
@@ -152,17 +152,25 @@ impl Engine {
                 self.session_mut(who).checkpoint.changed = true;
                 return self.checkpoint(cx, who, "operator");
             }
-            Doing::Calling(job) => job.call.map(|call| (call, job.timer)),
-            Doing::Asking(_, question) => Some((question.call, None)),
-            Doing::Nothing | Doing::Queued(_) | Doing::Held(_) => None,
-        };
-        if let Some((call, timer)) = running {
-            self.drop_call(call);
-            if let Some(timer) = timer {
-                self.timers.unset(timer);
-            }
+            Doing::Calling(_) | Doing::Asking(..) | Doing::Nothing | Doing::Queued(_) | Doing::Held(_) => {}
         }
+        self.let_go(who);
         self.finish_cancel(cx, who)
+    }
+
+    /// Lets go of the model call or the question of a session. A tool is asked to end instead.
+    pub(super) fn let_go(&mut self, who: Who) {
+        let (call, timer) = match &self.session(who).doing {
+            Doing::Calling(job) => (job.call, job.timer),
+            Doing::Asking(_, question) => (Some(question.call), None),
+            Doing::Nothing | Doing::Queued(_) | Doing::Tooling(..) | Doing::Held(_) => (None, None),
+        };
+        if let Some(call) = call {
+            self.drop_call(call);
+        }
+        if let Some(timer) = timer {
+            self.timers.unset(timer);
+        }
     }
 
     /// Ends a session that is to be cancelled, now that nothing of it runs any more.

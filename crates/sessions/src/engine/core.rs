@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use flightrec_events::families::session::{SessionMessage, SessionStateChange};
 use flightrec_events::lifecycle;
-use flightrec_events::{
-    Actor, Count, Event, GovernanceMode, Id, MemoryPolicy, MessageRole, Payload, SpanId, State, Timestamp,
-};
+use flightrec_events::{Actor, Count, Event, GovernanceMode, Id, MessageRole, Payload, SpanId, State, Timestamp};
 use flightrec_recorder::IdSource;
 
 use super::budget::{Spending, Window};
@@ -246,8 +244,8 @@ impl Engine {
     pub(super) fn message(&mut self, cx: &mut Cx<'_>, who: Who, said: Said<'_>) -> Step<Id> {
         let message_id = self.new_id(cx.now);
         let session = self.session(who);
-        let kept = session.spec.memory_policy != MemoryPolicy::Ephemeral;
-        let name = cx.record.name(said.content.as_bytes(), kept)?;
+        let kept = session.keeps_content();
+        let name = said.name.map_or_else(|| cx.record.name(said.content.as_bytes(), kept), Ok)?;
         let ContentName { artifact_id, sha256, redacted } = name;
         let payload = SessionMessage {
             session_id: session.id.clone(),
@@ -282,6 +280,8 @@ pub(super) struct Said<'a> {
     pub(super) role: MessageRole,
     pub(super) actor: Actor,
     pub(super) content: &'a str,
+    /// The name of its content, if it has one already.
+    pub(super) name: Option<ContentName>,
     pub(super) tokens: Option<u64>,
     pub(super) tool_call_id: Option<Id>,
     pub(super) source: Option<flightrec_events::families::parts::MessageSource>,

@@ -66,7 +66,7 @@ impl Engine {
         self.jobs.insert(job.key, who);
         let session = self.session(who);
         let options = session.spec.jobs.clone();
-        let group = options.concurrency_group.as_deref().map(words::id);
+        let group = options.concurrency_group.clone();
         let queued = QueuedJob {
             key: job.key,
             session: SessionKey(who.0),

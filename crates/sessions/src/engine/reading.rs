@@ -1,7 +1,7 @@
 //! One session reads another's thread: only where somebody approves, and only on record.
 
 use flightrec_events::families::session::CrossSessionRead;
-use flightrec_events::{Actor, Id, MemoryPolicy};
+use flightrec_events::{Actor, Id};
 use flightrec_recorder::ArtifactError;
 
 use super::core::{At, Cx, Engine, Pending, Step};
@@ -29,7 +29,7 @@ impl Engine {
     ) {
         let found = self.find(reader).and_then(|reader| Ok((reader, self.find(owner)?)));
         let refused = match found {
-            Ok((reader, owner)) if self.session(owner).spec.memory_policy != MemoryPolicy::Ephemeral => {
+            Ok((reader, owner)) if self.session(owner).keeps_content() => {
                 let request = ApprovalRequest::CrossSessionRead {
                     session_id: self.session(reader).id.clone(),
                     owner_session_id: self.session(owner).id.clone(),

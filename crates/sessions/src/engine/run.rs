@@ -144,27 +144,27 @@ impl Engine {
     }
 
     fn take_reply(&mut self, cx: &mut Cx<'_>, who: Who, reply: ModelReply) -> Step {
-        let name = match cx.record.name(reply.text.as_bytes(), false) {
-            Ok(name) => (!reply.text.is_empty()).then_some(name.sha256),
-            Err(error) => return Err(error),
-        };
+        let is_said = !reply.text.is_empty() || reply.tool_calls.is_empty();
+        let kept = self.session(who).keeps_content();
+        let name = is_said.then(|| cx.record.name(reply.text.as_bytes(), kept)).transpose()?;
         let used = Used {
             usage: reply.usage,
             provider_nanos: reply.cost_nanos,
             response_id: reply.response_id.as_deref(),
             finish_reason: reply.finish_reason.as_deref(),
-            response_hash: name,
+            response_hash: name.filter(|_| !reply.text.is_empty()).map(|name| name.sha256),
         };
         self.infer(cx, who, &used)?;
         let session = self.session_mut(who);
         session.step += 1;
         session.tools_done = 0;
         let tokens = reply.usage.map(|usage| usage.completion_tokens);
-        if !reply.text.is_empty() || reply.tool_calls.is_empty() {
+        if is_said {
             let said = Said {
                 role: MessageRole::Assistant,
                 actor: Actor::Agent,
                 content: &reply.text,
+                name,
                 tokens,
                 tool_call_id: None,
                 source: None,
@@ -214,6 +214,7 @@ impl Engine {
                 role: MessageRole::ToolCall,
                 actor: Actor::Agent,
                 content: &content,
+                name: None,
                 tokens: None,
                 tool_call_id: Some(id.clone()),
                 source: None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use flightrec_events::lifecycle::Life;
-use flightrec_events::{Actor, ArtifactId, Id, SpanId, State, Timestamp, TraceId};
+use flightrec_events::{Actor, ArtifactId, Id, MemoryPolicy, SpanId, State, Timestamp, TraceId};
 
 use super::budget::Spending;
 use super::input::{AnswerTo, CallKey, CommandError, Dependency, Ending, Who};
@@ -307,6 +307,11 @@ impl Session {
             Some(Turn::System(_)) | None => false,
         };
         unanswered || !self.left_over.is_empty() || !self.inbox.is_empty()
+    }
+
+    /// Whether what it says and hears is kept, or only its hash.
+    pub(crate) fn keeps_content(&self) -> bool {
+        self.spec.memory_policy != MemoryPolicy::Ephemeral
     }
 
     /// Its state, as the record has it.

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use flightrec_events::families::parts::SpanLink;
 use flightrec_events::families::session::{SpawnAccepted, SpawnRejected, SpawnRequested};
-use flightrec_events::{
-    Actor, Count, Id, Idempotency, Lane, MemoryPolicy, RejectionReason, SideEffect, SpanId, State, Transport,
-};
+use flightrec_events::{Actor, Count, Id, Idempotency, Lane, RejectionReason, SideEffect, SpanId, State, Transport};
 
 use super::birth::Birth;
 use super::core::{At, Cx, Engine, SYSTEM, Step};
@@ -145,7 +143,7 @@ impl Engine {
         let Spawning { from, refused, child_span } = *spawning;
         let parent = self.session(requester);
         let (requester_id, trace, depth) = (parent.id.clone(), parent.trace, parent.depth + 1);
-        let kept = parent.spec.memory_policy != MemoryPolicy::Ephemeral;
+        let kept = parent.keeps_content();
         let job = parent.doing.job().map(|job| job.id.clone());
         let at = At { span: Some(from), job: job.as_ref() };
         let task = cx.record.name(child.task.as_bytes(), kept)?;
@@ -195,7 +193,6 @@ impl Engine {
 
     /// A model asks for a child by a tool call.
     pub(super) fn spawn_by_tool(&mut self, cx: &mut Cx<'_>, who: Who, tool: &PendingTool) -> Step {
-        let (span, child_span) = (self.setup.ids.span_id(), self.setup.ids.span_id());
         let session = self.session(who);
         let trace = session.trace;
         let asked: Result<SpawnArguments, _> = serde_json::from_str(&tool.request.arguments);
@@ -212,15 +209,10 @@ impl Engine {
                         &format!("there is no role `{}` to spawn here; there are: {}", asked.role, roles.join(", ")),
                     ),
                 };
-                self.open_tool_span(cx, who, tool, span, Vec::new())?;
-                let now = cx.now;
-                return self.settle_tool(
-                    cx,
-                    who,
-                    Settled { tool, span, started_at: now, ended_at: now, result: Err(why) },
-                );
+                return self.refuse_tool(cx, who, tool, why);
             }
         };
+        let (span, child_span) = (self.setup.ids.span_id(), self.setup.ids.span_id());
         let mode = template.mode;
         let child = ChildRequest { spec: template, task: asked.task.into(), mode, announce_back: asked.announce_back };
         let spec = self.narrowed(who, &child);

@@ -204,7 +204,7 @@ impl Engine {
     }
 
     /// Settles a call that was never run.
-    fn refuse_tool(&mut self, cx: &mut Cx<'_>, who: Who, tool: &PendingTool, why: ToolFailure) -> Step {
+    pub(super) fn refuse_tool(&mut self, cx: &mut Cx<'_>, who: Who, tool: &PendingTool, why: ToolFailure) -> Step {
         let span = self.setup.ids.span_id();
         self.open_tool_span(cx, who, tool, span, Vec::new())?;
         let now = cx.now;
@@ -214,7 +214,7 @@ impl Engine {
     /// Puts the outcome of a call on record and into the thread, closes its span, and takes a checkpoint.
     pub(super) fn settle_tool(&mut self, cx: &mut Cx<'_>, who: Who, settled: Settled<'_>) -> Step {
         let Settled { tool, span, started_at, ended_at, result } = settled;
-        let kept = self.session(who).spec.memory_policy != flightrec_events::MemoryPolicy::Ephemeral;
+        let kept = self.session(who).keeps_content();
         let arguments = cx.record.name(tool.request.arguments.as_bytes(), kept)?;
         let text: Arc<str> = match &result {
             Ok(output) => output.text.as_str().into(),
@@ -241,6 +241,7 @@ impl Engine {
             role: MessageRole::ToolResult,
             actor: Actor::Agent,
             content: &text,
+            name: Some(answer),
             tokens: None,
             tool_call_id: Some(tool.id.clone()),
             source: None,

@@ -185,7 +185,7 @@ impl RoleFields {
             lane: self.lane.unwrap_or(usual.lane),
             jobs: JobOptions {
                 priority: self.priority.map_or(usual.jobs.priority, |priority| priority as u8),
-                concurrency_group: self.concurrency_group.as_ref().map(|group| group.as_str().to_owned()),
+                concurrency_group: self.concurrency_group.clone(),
                 max_retries: self.max_retries.unwrap_or(usual.jobs.max_retries),
                 retry_backoff: self.retry_backoff.unwrap_or(usual.jobs.retry_backoff),
                 backoff_base: ms(self.backoff_base_ms, usual.jobs.backoff_base),

@@ -178,7 +178,7 @@ fn every_field(role: &str) -> SessionSpec {
         lane: Lane::Validation,
         jobs: JobOptions {
             priority: 4,
-            concurrency_group: Some("g".to_owned()),
+            concurrency_group: Some(Id::new("g").unwrap()),
             max_retries: 5,
             retry_backoff: RetryBackoff::Fixed,
             backoff_base: Duration::from_millis(6),
