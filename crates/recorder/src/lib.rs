@@ -11,6 +11,7 @@
 //! | [`Reader`] | every answer, also in other processes while one writes |
 //! | [`Artifacts`] | content by its hash |
 //! | [`redact`] | secrets out, before the first byte |
+//! | `retention` | what may be forgotten, and what is held |
 //! | `store` | the directory and its identity |
 //! | [`view`], [`query`] | the shapes of answers and of questions |
 //!
@@ -35,6 +36,7 @@ pub mod query;
 mod reader;
 mod recorder;
 pub mod redact;
+mod retention;
 mod seam;
 mod simulated;
 mod snapshot;
@@ -52,6 +54,9 @@ pub use fold::CostKey;
 pub use options::{Mode, Options, Overflow};
 pub use reader::{AnswerError, Events, Reader, RecordedEvent};
 pub use recorder::{FlightRecorder, MAX_BATCH_EVENTS, Recorder};
+pub use retention::{
+    Hold, HoldError, Holds, RetentionError, RetentionPlan, RetentionPolicy, RetentionRefusal, Vouched,
+};
 pub use seam::{Clock, IdSource, SystemClock, SystemIds};
 pub use simulated::SteppedRecorder;
 pub use store::{RECORDER_VERSION, STORE_FORMAT};

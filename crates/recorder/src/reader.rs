@@ -151,6 +151,11 @@ impl Reader {
         self.projection().last_seq
     }
 
+    /// What the log takes on disk, in bytes.
+    pub(crate) fn log_bytes(&self) -> Result<u64, ReadError> {
+        Ok(self.journal.segments()?.iter().map(|segment| segment.len).sum())
+    }
+
     /// How many events the store holds.
     pub fn event_count(&self) -> u64 {
         self.projection().events
@@ -259,7 +264,7 @@ impl Reader {
         let root = filter.session.as_ref().map(|id| projection.find(id));
         let blocks = match root {
             Some(root) => root.map_or_else(Vec::new, |root| projection.blocks_of(root)),
-            None => projection.blocks.clone(),
+            None => projection.blocks.from(from).copied().collect(),
         };
         let blocks = blocks.into_iter().filter(|block| block.last_seq() >= from).collect();
         let ids = root.map_or_else(Vec::new, |root| root.map_or_else(Vec::new, |root| projection.ids_of(root)));
@@ -283,7 +288,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if its block cannot be read.
     pub fn event(&self, seq: u64) -> Result<Option<RecordedEvent>, ReadError> {
-        let Some(place) = self.projection().block_of(seq).copied() else { return Ok(None) };
+        let Some(place) = self.projection().blocks.at(seq).copied() else { return Ok(None) };
         let block = self.block(&place.reference())?;
         let found = block.records().find(|(at, _)| at.get() == seq);
         found

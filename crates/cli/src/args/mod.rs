@@ -1,7 +1,7 @@
 //! What can be typed: global options, commands, filters.
 //!
 //! - `commands`: the list of commands, and the options that all of them have
-//! - `giving`, `bringing`, `running`, `asking`, `care`: the commands' own options and examples
+//! - `giving`, `bringing`, `running`, `asking`, `keeping`, `care`: the commands' own options and examples
 //! - `filters`: what several commands share
 
 mod asking;
@@ -10,6 +10,7 @@ mod care;
 mod commands;
 mod filters;
 mod giving;
+mod keeping;
 mod running;
 
 pub(crate) use asking::{
@@ -21,4 +22,5 @@ pub(crate) use care::{CompletionsArgs, SchemaArgs};
 pub(crate) use commands::{Cli, ColorWhen, Command, Format};
 pub(crate) use filters::SessionFilters;
 pub(crate) use giving::{ArtifactCommand, ArtifactGetArgs, ArtifactPutArgs, RecordArgs, ValidateArgs};
+pub(crate) use keeping::HoldArgs;
 pub(crate) use running::RunArgs;

@@ -8,6 +8,7 @@ mod doctor;
 mod events;
 mod export;
 mod findings;
+mod hold;
 mod import;
 mod intake;
 mod messages;
@@ -28,6 +29,7 @@ mod validate;
 mod verify;
 
 pub(crate) use findings::finding_kind;
+pub(crate) use hold::Held;
 pub(crate) use import::Imported;
 pub(crate) use run::{Run, has_gaps, run};
 pub(crate) use running::{Checked, Summary};

@@ -11,6 +11,7 @@ mod families;
 mod filters;
 mod help;
 mod input;
+mod keeping;
 mod live;
 mod memory;
 mod refusals;

@@ -38,6 +38,7 @@ fn misleads(c: char) -> bool {
 #[test]
 fn tables_json_and_csv_are_harmless() {
     let store = store();
+    store.run(["hold", "s\u{202e}", "--reason", TRICK]).code(0);
     for args in [
         &["sessions"][..],
         &["sessions", "--group-by", "role"],
@@ -48,6 +49,7 @@ fn tables_json_and_csv_are_harmless() {
         &["tree"],
         &["cost", "--by", "role"],
         &["findings"],
+        &["hold"],
         &["verify"],
         &["doctor"],
     ] {

@@ -89,7 +89,6 @@ impl<'a> SpawnForest<'a> {
         let time = |us: Option<i64>| us.and_then(Timestamp::from_micros);
         let (state, ended_us) = session.state();
         let first_us = told.and_then(|told| told.first_us);
-        let last_us = told.and_then(|told| told.last_us.or(told.first_us));
         SessionView {
             session_id: Arc::clone(&session.id),
             parent_session_id: self.projection.parent(at).map(|(_, id)| id),
@@ -104,7 +103,7 @@ impl<'a> SpawnForest<'a> {
             label: facts.and_then(|facts| facts.label.as_ref()).or(told.and_then(|told| told.label.as_ref())).cloned(),
             source: said(|told| &told.source).map_or_else(|| NATIVE.into(), Arc::clone),
             created_at: time(facts.map(|facts| facts.created_us).or(first_us)),
-            updated_at: time(session.updated_us.max(last_us)),
+            updated_at: time(session.touched_us()),
             ended_at: time(ended_us),
             tokens: tokens(&sum),
             cost: SessionCost {
@@ -227,6 +226,15 @@ impl<'a> SpawnForest<'a> {
             }
         }
         roots
+    }
+
+    /// A session and all its descendants, each once.
+    pub(crate) fn members(&self, root: u32) -> Vec<u32> {
+        let mut reached = FxHashSet::default();
+        self.reach(root, &mut reached);
+        let mut members = Vec::from_iter(reached);
+        members.sort_unstable();
+        members
     }
 
     fn reach(&self, root: u32, reached: &mut FxHashSet<u32>) {

@@ -1,6 +1,7 @@
 //! The fold: from events in their order to everything that can be asked.
 //!
 //! - [`projection`]: all sessions, kept up to date with every durable event
+//! - [`blocks`]: where the blocks of the journal lie
 //! - [`session`]: what is kept of one session
 //! - [`told`]: what telemetry told of one session, in whatever order
 //! - [`places`]: which session an id stands for, and who spawned whom, where telemetry told so late
@@ -12,6 +13,7 @@
 //! Nothing here writes, waits or reads a clock; folding the same log gives the same projection.
 
 mod answers;
+mod blocks;
 mod detail;
 mod places;
 mod projection;
@@ -22,6 +24,7 @@ mod usage;
 
 pub use answers::CostKey;
 pub(crate) use answers::SpawnForest;
+pub(crate) use blocks::BlockPlace;
 pub(crate) use detail::DetailFold;
-pub(crate) use projection::{BlockPlace, Projection};
+pub(crate) use projection::Projection;
 pub(crate) use told::telemetry_source;

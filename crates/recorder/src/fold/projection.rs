@@ -5,55 +5,20 @@ use std::sync::Arc;
 
 use flightrec_events::families::session::SessionLinked;
 use flightrec_events::{Event, Id, LinkRelation, Payload, Timestamp};
-use flightrec_journal::{BlockRef, ChainHash, SegmentId, Seq};
+use flightrec_journal::{BlockRef, ChainHash};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::blocks::{BlockMap, BlockPlace};
 use super::places::{Place, Places};
 use super::rate::RateLog;
-use super::session::{Note, SessionFold};
+use super::session::{Extent, Note, SessionFold};
 use super::told::telemetry_source;
 use super::usage::{Charge, Ledger};
 use crate::view::FindingKind;
 
 /// How far ahead of the recorder's clock an emitter's clock may run before it is a finding.
 const MAX_SKEW_US: i64 = 300_000_000;
-
-/// Where one block of the log lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct BlockPlace {
-    segment: u64,
-    offset: u64,
-    pub(crate) first_seq: u64,
-    pub(crate) count: u32,
-    stored_bytes: u64,
-}
-
-impl BlockPlace {
-    fn of(block: &BlockRef) -> Self {
-        Self {
-            segment: block.segment.get(),
-            offset: block.offset,
-            first_seq: block.first_seq.get(),
-            count: block.count,
-            stored_bytes: block.stored_bytes,
-        }
-    }
-
-    pub(crate) const fn reference(&self) -> BlockRef {
-        BlockRef {
-            segment: SegmentId::new(self.segment),
-            offset: self.offset,
-            first_seq: Seq::new(self.first_seq),
-            count: self.count,
-            stored_bytes: self.stored_bytes,
-        }
-    }
-
-    pub(crate) const fn last_seq(&self) -> u64 {
-        self.first_seq.saturating_add((self.count as u64).saturating_sub(1))
-    }
-}
 
 /// A model and who served it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,6 +32,8 @@ pub(crate) struct ServedModel {
 pub(crate) struct Projection {
     pub(crate) events: u64,
     pub(crate) last_seq: Option<u64>,
+    /// When the last event was recorded.
+    recorded_us: Option<i64>,
     /// The link of the last block in the log's hash chain.
     chain: [u8; 32],
     pub(crate) sessions: Vec<SessionFold>,
@@ -78,7 +45,8 @@ pub(crate) struct Projection {
     served_by_key: FxHashMap<ServedModel, u32>,
     ledger: Ledger,
     pub(crate) rate: RateLog,
-    pub(crate) blocks: Vec<BlockPlace>,
+    /// The blocks that are not sealed yet.
+    pub(crate) blocks: BlockMap,
     /// What concerns no single session.
     pub(crate) notes: Vec<Note>,
 }
@@ -86,7 +54,7 @@ pub(crate) struct Projection {
 impl Projection {
     /// Says that the events to come lie in `block`. Blocks come in the order of the log.
     pub(crate) fn begin_block(&mut self, block: &BlockRef, chain: ChainHash) {
-        self.blocks.push(BlockPlace::of(block));
+        self.blocks.push(block);
         self.chain = *chain.as_bytes();
     }
 
@@ -99,7 +67,7 @@ impl Projection {
     pub(crate) fn is_sound(&self) -> bool {
         let session = |at: u32| (at as usize) < self.sessions.len();
         let served = |at: u32| (at as usize) < self.served_models.len();
-        self.last_seq == self.blocks.last().map(BlockPlace::last_seq)
+        self.blocks.last().is_none_or(|last| self.last_seq == Some(last.last_seq()))
             && self.by_id.len() == self.sessions.len()
             && self.by_id.iter().all(|(id, at)| self.sessions.get(*at as usize).is_some_and(|found| found.id == *id))
             && self.children.values().flatten().all(|at| session(*at))
@@ -108,23 +76,37 @@ impl Projection {
             && self.ledger.charges().all(|charge| session(charge.session) && served(charge.account))
             && self.sessions.iter().all(|session| {
                 session.accounts.iter().all(|(at, _)| served(*at))
-                    && session.blocks.iter().all(|at| (*at as usize) < self.blocks.len())
+                    && session.blocks.iter().all(|first| self.blocks.get(*first).is_some())
             })
+    }
+
+    /// When the newest event was recorded, on the recorder's clock.
+    pub(crate) fn recorded_at(&self) -> Option<Timestamp> {
+        self.recorded_us.and_then(Timestamp::from_micros)
+    }
+
+    /// The time of a session's latest event, span events of its host apart, in microseconds since 1970.
+    pub(crate) fn touched_us(&self, root: u32) -> Option<i64> {
+        self.session_at(root).touched_us()
     }
 
     /// Folds one event of the block that was begun last.
     pub(crate) fn apply(&mut self, seq: u64, recorded_at: Timestamp, event: &Event) {
         self.events += 1;
         self.last_seq = Some(seq);
+        self.recorded_us = Some(recorded_at.as_micros());
         if let Payload::RecorderEventsDropped(dropped) = &event.payload {
             let detail = format!("{} events were dropped: {}", dropped.count.get(), dropped.cause.as_str());
             self.notes.push(Note { kind: FindingKind::DroppedEvents, span: None, seq, detail });
         }
         let Some(id) = &event.model_session_id else { return };
         let (index, first) = self.session_index(id);
-        let block = (self.blocks.len() as u32).saturating_sub(1);
+        let block = self.blocks.at(seq).map(|block| block.first_seq);
         let session = &mut self.sessions[index as usize];
-        if session.blocks.last() != Some(&block) {
+        session.extent.take(seq);
+        if let Some(block) = block
+            && session.blocks.last() != Some(&block)
+        {
             session.blocks.push(block);
         }
         let orphan = session.parent().is_none();
@@ -218,6 +200,7 @@ impl Projection {
         let Self {
             events,
             last_seq,
+            recorded_us,
             chain,
             sessions,
             by_id,
@@ -232,7 +215,7 @@ impl Projection {
         } = self;
         let told =
             |notes: &[Note]| notes.iter().filter(|note| note.kind != FindingKind::Gap).cloned().collect::<Vec<_>>();
-        (*events, *last_seq, *chain) == (other.events, other.last_seq, other.chain)
+        (*events, *last_seq, *recorded_us, *chain) == (other.events, other.last_seq, other.recorded_us, other.chain)
             && (sessions, by_id, children, places) == (&other.sessions, &other.by_id, &other.children, &other.places)
             && (served_models, served_by_key) == (&other.served_models, &other.served_by_key)
             && (ledger, rate, blocks) == (&other.ledger, &other.rate, &other.blocks)
@@ -256,7 +239,7 @@ impl Projection {
     pub(crate) fn roots(&self) -> impl Iterator<Item = u32> {
         let all = 0..self.sessions.len() as u32;
         all.filter(|at| self.places.place_of(*at).is_none())
-            .filter(|at| self.places.group(*at).iter().any(|id| !self.sessions[*id as usize].blocks.is_empty()))
+            .filter(|at| self.places.group(*at).iter().any(|id| self.sessions[*id as usize].extent.events > 0))
     }
 
     /// The session that an id names or stands for, whole id.
@@ -320,15 +303,24 @@ impl Projection {
         missing
     }
 
-    /// The blocks that hold the events of a session, in their order.
+    /// The blocks of the journal that hold events of a session, in their order.
     pub(crate) fn blocks_of(&self, root: u32) -> Vec<BlockPlace> {
-        let mut blocks: Vec<u32> = Vec::new();
+        let mut blocks: Vec<u64> = Vec::new();
         for at in self.places.group(root) {
             blocks.extend(&self.sessions[at as usize].blocks);
         }
         blocks.sort_unstable();
         blocks.dedup();
-        blocks.into_iter().map(|at| self.blocks[at as usize]).collect()
+        blocks.into_iter().filter_map(|first| self.blocks.get(first).copied()).collect()
+    }
+
+    /// Where in the log the events of a session lie.
+    pub(crate) fn extent_of(&self, root: u32) -> Extent {
+        let mut extent = Extent::default();
+        for at in self.places.group(root) {
+            extent.merge(&self.sessions[at as usize].extent);
+        }
+        extent
     }
 
     /// The ids under which the events of a session were recorded.
@@ -342,11 +334,5 @@ impl Projection {
         all.filter(|at| self.places.place_of(*at).is_some())
             .map(|at| (Arc::clone(self.id_at(at)), Arc::clone(self.id_at(self.places.root_of(at)))))
             .collect()
-    }
-
-    /// The block that holds a position.
-    pub(crate) fn block_of(&self, seq: u64) -> Option<&BlockPlace> {
-        let after = self.blocks.partition_point(|block| block.first_seq <= seq);
-        self.blocks[..after].last().filter(|block| block.last_seq() >= seq)
     }
 }

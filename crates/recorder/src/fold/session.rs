@@ -132,8 +132,34 @@ pub(crate) struct SessionFold {
     /// By model and provider, as indices into the projection.
     pub(crate) accounts: Vec<(u32, Account)>,
     pub(crate) notes: Vec<Note>,
-    /// The blocks that hold its events, as indices into the projection.
-    pub(crate) blocks: Vec<u32>,
+    pub(crate) extent: Extent,
+    /// The blocks of the journal that hold its events, each by its first position.
+    pub(crate) blocks: Vec<u64>,
+}
+
+/// Where in the log events lie, and how many they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Extent {
+    pub(crate) events: u64,
+    /// The position of the first one; 0 if there is none.
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+}
+
+impl Extent {
+    /// Takes in one event. They come in the order of the log.
+    pub(crate) fn take(&mut self, seq: u64) {
+        self.merge(&Self { events: 1, first_seq: seq, last_seq: seq });
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        if other.events == 0 {
+            return;
+        }
+        self.first_seq = if self.events == 0 { other.first_seq } else { self.first_seq.min(other.first_seq) };
+        self.last_seq = self.last_seq.max(other.last_seq);
+        self.events += other.events;
+    }
 }
 
 impl SessionFold {
@@ -153,6 +179,7 @@ impl SessionFold {
             headless_spans: FxHashMap::default(),
             accounts: Vec::new(),
             notes: Vec::new(),
+            extent: Extent::default(),
             blocks: Vec::new(),
         }
     }
@@ -354,6 +381,7 @@ impl SessionFold {
                 None => self.accounts.push((*key, *account)),
             }
         }
+        self.extent.merge(&other.extent);
         self.notes.extend_from_slice(&other.notes);
         self.notes.truncate(MAX_FINDINGS);
     }
@@ -381,6 +409,11 @@ impl SessionFold {
     /// The role that telemetry told of.
     pub(crate) fn role_told(&self) -> Option<&Arc<str>> {
         self.told.as_ref().and_then(|told| told.role.as_ref()).map(|said| &said.what)
+    }
+
+    /// The time of its latest event, in microseconds since 1970; how telemetry told of it is no sign of life.
+    pub(crate) fn touched_us(&self) -> Option<i64> {
+        self.updated_us.max(self.told.as_ref().and_then(|told| told.last_us.or(told.first_us)))
     }
 
     /// Its state, and when it ended if it has.
