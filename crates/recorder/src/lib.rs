@@ -10,6 +10,7 @@
 //! | `snapshot`, `derived` | the fold put aside; can be deleted at any time |
 //! | [`Reader`] | every answer, also in other processes while one writes |
 //! | [`Artifacts`] | content by its hash |
+//! | [`Checkpoint`] | a line that is kept elsewhere, against roll-back |
 //! | [`redact`] | secrets out, before the first byte |
 //! | `retention` | what may be forgotten, and what is held |
 //! | `store` | the directory and its identity |
@@ -22,6 +23,7 @@
 //! the host's to choose, and every drop at the cap is counted and recorded.
 
 mod artifacts;
+mod checkpoint;
 mod core;
 mod derived;
 mod drops;
@@ -49,6 +51,7 @@ pub use flightrec_events as events;
 pub use flightrec_journal as journal;
 
 pub use artifacts::{Artifacts, MAX_ARTIFACT_BYTES, PreparedArtifact};
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{ArtifactError, LookupError, OpenError, ReadError, RecorderError, SINK_FAILURE, SinkFailure};
 pub use fold::CostKey;
 pub use options::{Mode, Options, Overflow};

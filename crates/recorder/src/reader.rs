@@ -12,6 +12,7 @@ use flightrec_journal::{
 };
 
 use crate::artifacts::Artifacts;
+use crate::checkpoint::Checkpoint;
 use crate::error::{LookupError, OpenError, ReadError};
 use crate::fold::{CostKey, DetailFold, Projection, SpawnForest};
 use crate::open;
@@ -149,6 +150,13 @@ impl Reader {
     /// The last position that is visible; `None` in an empty store.
     pub fn last_seq(&self) -> Option<u64> {
         self.projection().last_seq
+    }
+
+    /// Where the log stands now, as a line to be kept elsewhere; `None` while it is empty.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        let projection = self.projection();
+        let (seq, recorded_at) = projection.last_seq.zip(projection.recorded_at())?;
+        Some(Checkpoint { store: self.files.id, seq, chain: projection.chain(), recorded_at })
     }
 
     /// What the log takes on disk, in bytes.

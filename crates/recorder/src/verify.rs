@@ -1,11 +1,12 @@
 //! `verify`: reads everything again and names what is not as it was written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
 use flightrec_events::{ArtifactId, Event, Payload};
-use flightrec_journal::{ScanItem, Seq};
+use flightrec_journal::{ChainHash, ScanItem, Seq, StoreId};
 
+use crate::checkpoint::Checkpoint;
 use crate::derived;
 use crate::error::{ArtifactError, OpenError, ReadError};
 use crate::fold::Projection;
@@ -55,6 +56,8 @@ struct FoldedAnew {
     /// SHA-256 of the content that events name.
     named: HashSet<[u8; 32]>,
     unreadable: Vec<DamageView>,
+    /// The links behind the positions that were asked for, where a block ends there.
+    links: HashMap<u64, Option<ChainHash>>,
 }
 
 impl Reader {
@@ -64,6 +67,19 @@ impl Reader {
     /// # Errors
     /// [`VerifyError`] if something cannot be read at all; what is damaged is in the answer.
     pub fn verify(&self, progress: &mut dyn FnMut(VerifyStep)) -> Result<VerifyView, VerifyError> {
+        self.verify_against(&[], progress)
+    }
+
+    /// As [`verify`](Self::verify), and checks that the log still is the one that checkpoints were taken of: that nobody
+    /// changed anything before them, and nobody cut it off there or put an older copy in its place.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_against(
+        &self,
+        checkpoints: &[Checkpoint],
+        progress: &mut dyn FnMut(VerifyStep),
+    ) -> Result<VerifyView, VerifyError> {
         let files = self.files();
         if StoreFiles::open(Arc::clone(&files.storage))?.id != files.id {
             return Err(
@@ -88,8 +104,11 @@ impl Reader {
                 detail: found.detail.clone(),
             })
             .collect();
-        let FoldedAnew { projection: folded, named, unreadable } = self.fold_anew(report.last_seq, progress)?;
+        let wanted = checkpoints.iter().map(|checkpoint| (checkpoint.seq, None)).collect();
+        let FoldedAnew { projection: folded, named, unreadable, links } =
+            self.fold_anew(report.last_seq, wanted, progress)?;
         damage.extend(unreadable);
+        damage.extend(checkpoints.iter().filter_map(|one| contradiction(one, files.id, &links, folded.last_seq)));
         damage.extend(self.check_derived(unusable)?);
         let projections = self.compare(aside, &folded)?;
         progress(VerifyStep { stage: VerifyStage::Artifacts, events: 0 });
@@ -109,7 +128,12 @@ impl Reader {
 
     /// Folds the log from its beginning, and collects the hashes that events name. It ends with `last`:
     /// a writer that is faster than this must not keep it running.
-    fn fold_anew(&self, last: Option<Seq>, progress: &mut dyn FnMut(VerifyStep)) -> Result<FoldedAnew, ReadError> {
+    fn fold_anew(
+        &self,
+        last: Option<Seq>,
+        mut links: HashMap<u64, Option<ChainHash>>,
+        progress: &mut dyn FnMut(VerifyStep),
+    ) -> Result<FoldedAnew, ReadError> {
         let mut projection = Projection::default();
         let mut named = HashSet::new();
         let mut unreadable = Vec::new();
@@ -119,6 +143,9 @@ impl Reader {
                 ScanItem::Damage(damage) => projection.note_damage(damage.seq_from.map(Seq::get), damage.to_string()),
                 ScanItem::Block(block) => {
                     projection.begin_block(&block.reference, block.chain);
+                    if let Some(link) = links.get_mut(&block.reference.last_seq().get()) {
+                        *link = Some(block.chain);
+                    }
                     let recorded_at = open::stamp(&block);
                     for (seq, stored) in block.records() {
                         match open::decode(seq, stored) {
@@ -142,7 +169,7 @@ impl Reader {
                 }
             }
         }
-        Ok(FoldedAnew { projection, named, unreadable })
+        Ok(FoldedAnew { projection, named, unreadable, links })
     }
 
     /// Compares what was put aside, brought up to the same position, with the fold of the whole log.
@@ -184,6 +211,39 @@ impl Reader {
         }
         Ok(damage)
     }
+}
+
+/// What a checkpoint says that the log does not.
+fn contradiction(
+    checkpoint: &Checkpoint,
+    store: StoreId,
+    links: &HashMap<u64, Option<ChainHash>>,
+    last_seq: Option<u64>,
+) -> Option<DamageView> {
+    let Checkpoint { seq, chain, recorded_at, .. } = *checkpoint;
+    let (kind, seq_from, detail) = if checkpoint.store != store {
+        let detail = format!("the checkpoint of event {seq} was taken of another store: this one was put in its place");
+        ("other_store", None, detail)
+    } else if last_seq.is_none_or(|last| last < seq) {
+        let last = last_seq.unwrap_or(0);
+        let detail = format!(
+            "a checkpoint says that the log held event {seq} at {recorded_at}; it ends with {last}: it was cut off, or an older copy was put in its place"
+        );
+        ("rolled_back", Some(last + 1), detail)
+    } else if links.get(&seq).copied().flatten() != Some(chain) {
+        let detail =
+            format!("the log up to event {seq} is not the one that the checkpoint of {recorded_at} was taken of");
+        ("rewritten", None, detail)
+    } else {
+        return None;
+    };
+    Some(DamageView {
+        kind: kind.to_owned(),
+        segment: "log".to_owned(),
+        seq_from,
+        seq_to: seq_from.map(|_| seq),
+        detail,
+    })
 }
 
 /// Collects the artifacts that an event names.

@@ -10,8 +10,27 @@ use clap_complete::Shell;
 Examples:
   $ flightrec verify
   $ flightrec verify --format json | jq '.damage[0]'
-  $ flightrec verify -q || echo 'do not trust this store'")]
-pub(crate) struct VerifyArgs {}
+  $ flightrec verify -q || echo 'do not trust this store'
+  $ flightrec verify --against checkpoints.txt")]
+pub(crate) struct VerifyArgs {
+    /// Check that the log is still the one that the checkpoints in this file were taken of; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<std::path::PathBuf>,
+}
+
+/// `checkpoint`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Keep the line where nobody who can write to the store's disk can write. `flightrec verify --against`
+finds any change before it, and that the log was cut off or an older copy put in its place. What was recorded after the
+newest checkpoint that you keep can be cut off unnoticed.
+
+Examples:
+  $ flightrec checkpoint
+  $ flightrec checkpoint >> /mnt/elsewhere/checkpoints.txt
+  $ flightrec checkpoint --format json | jq -r .chain"
+)]
+pub(crate) struct CheckpointArgs {}
 
 /// `schema`
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use super::asking::{
     CostArgs, EventsArgs, ExportArgs, FindingsArgs, MessagesArgs, RateArgs, SessionsArgs, ShowArgs, SpansArgs, TreeArgs,
 };
 use super::bringing::{ImportCommand, UpArgs};
-use super::care::{CompletionsArgs, DoctorArgs, SchemaArgs, VerifyArgs};
+use super::care::{CheckpointArgs, CompletionsArgs, DoctorArgs, SchemaArgs, VerifyArgs};
 use super::giving::{ArtifactCommand, RecordArgs, ValidateArgs};
 use super::keeping::HoldArgs;
 use super::running::RunArgs;
@@ -129,6 +129,8 @@ pub(crate) enum Command {
     Hold(HoldArgs),
     /// Re-read everything: checksums, chain, order, artifacts, roll-ups
     Verify(VerifyArgs),
+    /// Print a line that proves later what the log held; keep it elsewhere
+    Checkpoint(CheckpointArgs),
     /// Show the event families: as a table, JSON Schema, or Markdown
     Schema(SchemaArgs),
     /// Check the environment and the health of the store

@@ -18,7 +18,7 @@ pub(crate) use asking::{
     SpansArgs, TreeArgs,
 };
 pub(crate) use bringing::{ImportCommand, ImportOtlpArgs, PriceArgs, SignalWord, UpArgs};
-pub(crate) use care::{CompletionsArgs, SchemaArgs};
+pub(crate) use care::{CompletionsArgs, SchemaArgs, VerifyArgs};
 pub(crate) use commands::{Cli, ColorWhen, Command, Format};
 pub(crate) use filters::SessionFilters;
 pub(crate) use giving::{ArtifactCommand, ArtifactGetArgs, ArtifactPutArgs, RecordArgs, ValidateArgs};

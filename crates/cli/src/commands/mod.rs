@@ -1,6 +1,7 @@
 //! One module for each command, and the way from the arguments to it.
 
 mod artifact;
+mod checkpoint;
 mod completions;
 mod cost;
 mod demo;
@@ -28,6 +29,7 @@ mod up;
 mod validate;
 mod verify;
 
+pub(crate) use checkpoint::Kept;
 pub(crate) use findings::finding_kind;
 pub(crate) use hold::Held;
 pub(crate) use import::Imported;

@@ -6,8 +6,8 @@ use flightrec_recorder::view::FindingKind;
 use flightrec_recorder::{Clock, Reader, SystemClock};
 
 use super::{
-    artifact, completions, cost, doctor, events, export, findings, hold, import, intake, messages, rate, running,
-    schema, sessions, show, spans, tree, up, validate, verify,
+    artifact, checkpoint, completions, cost, doctor, events, export, findings, hold, import, intake, messages, rate,
+    running, schema, sessions, show, spans, tree, up, validate, verify,
 };
 use crate::args::{Cli, Command, Format};
 use crate::console::Console;
@@ -82,7 +82,8 @@ pub(crate) fn run() -> Outcome {
         Command::Artifact(command) => artifact::run(&run, &command),
         Command::Export(args) => export::run(&run, &args, global.format),
         Command::Hold(args) => hold::run(&run, &args),
-        Command::Verify(_) => verify::run(&run),
+        Command::Verify(args) => verify::run(&run, &args),
+        Command::Checkpoint(_) => checkpoint::run(&run),
         Command::Schema(args) => schema::run(&run, &args),
         Command::Doctor(_) => doctor::run(&run),
         Command::Completions(args) => completions::run(&args),

@@ -1,6 +1,6 @@
 //! Which fields each printed object has: the header of CSV, and the JSON behind it.
 
-use crate::commands::{Checked, Held, Imported, Listening, Summary};
+use crate::commands::{Checked, Held, Imported, Kept, Listening, Summary};
 use flightrec_recorder::RecordedEvent;
 use flightrec_recorder::view::{
     ArtifactView, CostRow, Finding, LineVerdict, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
@@ -43,6 +43,7 @@ items! {
         "tokens.cached", "tokens.cache_write", "tokens.reasoning", "tokens.total", "cost.nanos", "cost.unpriced_runs",
     ];
     Checked => &["plan", "ok", "sessions"];
+    Kept => &["store", "seq", "chain", "at"];
     Held => &["session_id", "reason", "since"];
     SessionView => &[
         "session_id", "parent_session_id", "state", "role", "model_id", "provider", "backend", "wp_id", "mt_id",

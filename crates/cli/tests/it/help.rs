@@ -24,6 +24,7 @@ const COMMANDS: &[&str] = &[
     "import otlp",
     "export",
     "hold",
+    "checkpoint",
     "verify",
     "schema",
     "doctor",

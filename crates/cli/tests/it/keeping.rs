@@ -1,5 +1,7 @@
 //! What stays and what goes.
 
+use serde_json::json;
+
 use super::support::{Store, created, keys};
 
 #[test]
@@ -32,4 +34,68 @@ fn changed_holds_are_not_believed() {
     let text = std::fs::read_to_string(&path).unwrap().replace("alpha-1", "alpha-2");
     std::fs::write(&path, text).unwrap();
     assert!(store.run(["hold"]).code(1).stderr.contains("was changed"));
+}
+
+/// The directory of a store, file by file.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_older_copy_does_not_fit_a_checkpoint_that_was_kept_elsewhere() {
+    let store = Store::with(&[created("s-1", 0)]);
+    let (kept, older) = (store.beside("checkpoints.txt"), store.beside("older"));
+    let mut lines = store.run(["checkpoint"]).code(0).stdout;
+    copy(&store.path(), &older);
+    store.record(&[created("s-2", 1)]).code(0);
+    lines.push('\n');
+    lines += &store.run(["checkpoint"]).code(0).stdout;
+    store.record(&[created("s-3", 2)]).code(0);
+    std::fs::write(&kept, &lines).unwrap();
+    let against = ["verify", "--against", kept.to_str().unwrap(), "--format", "json"];
+    assert_eq!(store.run(against).code(0).json()["damage"], json!([]));
+
+    std::fs::remove_dir_all(store.path()).unwrap();
+    copy(&older, &store.path());
+    store.run(["verify"]).code(0);
+    let found = store.run(against).code(4).json();
+    assert_eq!(found["damage"].as_array().unwrap().len(), 1, "the older checkpoint fits: {found}");
+    assert_eq!(found["damage"][0]["kind"], "rolled_back");
+    assert_eq!((&found["damage"][0]["seq_from"], &found["damage"][0]["seq_to"]), (&json!(2), &json!(2)));
+
+    // Going on from the older copy gives other links under the same positions.
+    store.record(&[created("s-4", 1), created("s-5", 2)]).code(0);
+    let found = store.run(against).code(4).json();
+    assert_eq!(found["damage"][0]["kind"], "rewritten");
+
+    let another = Store::with(&[created("s-1", 0), created("s-2", 1)]);
+    let found = another.run(against).code(4).json();
+    assert_eq!(
+        found["damage"].as_array().unwrap().iter().map(|one| &one["kind"]).collect::<Vec<_>>(),
+        ["other_store"; 2]
+    );
+}
+
+#[test]
+fn a_file_without_checkpoints_is_refused_with_its_line() {
+    let store = Store::with(&[created("s-1", 0)]);
+    let file = store.beside("checkpoints.txt");
+    for (text, said) in [("", "holds no checkpoint"), ("\n\nflightrec-checkpoint 1 store=1\n", "line 3")] {
+        std::fs::write(&file, text).unwrap();
+        let stderr = store.run(["verify", "--against", file.to_str().unwrap()]).code(2).stderr;
+        assert!(stderr.contains(said), "{stderr}");
+    }
+    assert!(store.run(["verify", "--against", "/nonexistent"]).code(1).stderr.contains("/nonexistent"));
+    let line = store.run(["checkpoint"]).code(0).stdout;
+    let ran = store.feed(["verify", "--against", "-"], line.as_bytes());
+    ran.code(0);
+    assert!(Store::new().run(["checkpoint"]).code(1).stderr.contains("no store"));
 }
