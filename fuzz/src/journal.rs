@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use flightrec_journal::{
-    Batch, Compression, JournalReport, Prepare, Reader, ScanItem, Seq, Storage, StoreId, Writer, WriterOptions, verify,
+    Batch, Compression, JournalReport, Origin, Prepare, Reader, ScanItem, Seq, Storage, StoreId, Writer, WriterOptions,
+    verify,
 };
 
 use crate::memory::MemoryStorage;
 
 const STORE: StoreId = StoreId::from_bytes([7; 16]);
+
+fn genesis() -> Origin {
+    Origin::genesis(STORE)
+}
 
 /// Every record that a seed holds or that this target writes: no digest vouches for any other.
 const KNOWN: [&[u8]; 3] = [b"a record", &[b'x'; 300], b"written on"];
@@ -32,7 +37,7 @@ pub(crate) fn segment(data: &[u8]) {
     let memory = Arc::new(MemoryStorage::with(SEGMENT, data));
     let storage: Arc<dyn Storage> = Arc::clone(&memory) as Arc<dyn Storage>;
     let before = memory.image();
-    let Ok(report) = verify(&storage, STORE, |_| ()) else {
+    let Ok(report) = verify(&storage, STORE, genesis(), |_| ()) else {
         return;
     };
     assert_eq!(records_by_cursor(&storage), Some(report.records), "two ways of reading disagree");
@@ -42,7 +47,7 @@ pub(crate) fn segment(data: &[u8]) {
         assert_eq!(after.records, report.records + 1, "writing on has lost or invented a record");
         assert!(after.torn_tail.is_none(), "a torn tail outlived the writer");
         assert_eq!(records_by_cursor(&storage), Some(after.records), "two ways of reading disagree");
-        let (_, recovery) = Writer::open(Arc::clone(&storage), STORE, options(Compression::Off))
+        let (_, recovery) = Writer::open(Arc::clone(&storage), STORE, genesis(), options(Compression::Off))
             .expect("what a writer has closed can be opened");
         assert_eq!((recovery.was_clean, recovery.truncated_bytes), (true, 0), "a closed log needs repair");
     }
@@ -50,7 +55,7 @@ pub(crate) fn segment(data: &[u8]) {
 
 /// How many records a cursor meets; `None` if it cannot read on.
 fn records_by_cursor(storage: &Arc<dyn Storage>) -> Option<u64> {
-    let mut cursor = Reader::open(Arc::clone(storage), STORE).ok()?.cursor(Seq::FIRST);
+    let mut cursor = Reader::open(Arc::clone(storage), STORE, genesis()).ok()?.cursor(Seq::FIRST);
     let mut records = 0;
     loop {
         match cursor.next().ok()? {
@@ -68,12 +73,12 @@ fn records_by_cursor(storage: &Arc<dyn Storage>) -> Option<u64> {
 
 /// Opens for writing, adds one record and closes; `None` if the writer refuses these bytes.
 fn write_on(storage: &Arc<dyn Storage>) -> Option<JournalReport> {
-    let (mut writer, _) = Writer::open(Arc::clone(storage), STORE, options(Compression::Zstd(1))).ok()?;
+    let (mut writer, _) = Writer::open(Arc::clone(storage), STORE, genesis(), options(Compression::Zstd(1))).ok()?;
     let mut batch = Batch::new(1);
     batch.push(KNOWN[2]);
     writer.append(&batch).ok()?;
     writer.close().ok()?;
-    Some(verify(storage, STORE, |_| ()).expect("what a writer has closed can be read"))
+    Some(verify(storage, STORE, genesis(), |_| ()).expect("what a writer has closed can be read"))
 }
 
 /// A closed segment, one that a killed writer left, and one with compressed blocks.
@@ -96,7 +101,7 @@ fn write_seed(
     compression: Compression,
     closed: bool,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let (mut writer, _) = Writer::open(storage, STORE, options(compression))?;
+    let (mut writer, _) = Writer::open(storage, STORE, genesis(), options(compression))?;
     for stamp_us in 0..3 {
         let mut batch = Batch::new(stamp_us);
         batch.push(KNOWN[0]);
@@ -123,7 +128,7 @@ mod tests {
     fn seeds_are_sound_and_can_be_written_on() {
         for seed in segment_seeds() {
             let storage = holding(&seed);
-            assert_eq!(verify(&storage, STORE, |_| ()).unwrap().records, 6);
+            assert_eq!(verify(&storage, STORE, genesis(), |_| ()).unwrap().records, 6);
             assert_eq!(write_on(&storage).unwrap().records, 7);
         }
     }
@@ -137,7 +142,7 @@ mod tests {
             let mut data = seeds[round % seeds.len()].clone();
             mutate(&mut data, &seeds[0], &mut numbers);
             let storage = holding(&data);
-            let Ok(report) = verify(&storage, STORE, |_| ()) else { continue };
+            let Ok(report) = verify(&storage, STORE, genesis(), |_| ()) else { continue };
             damaged += u32::from(!report.damage.is_empty());
             torn += u32::from(report.torn_tail.is_some());
             written += u32::from(write_on(&storage).is_some());

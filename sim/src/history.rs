@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
-use flightrec_journal::{Batch, Reader, ScanItem, Seq, Storage, StoreId, verify};
+use flightrec_journal::{
+    Batch, ChainHash, LinkHasher, Origin, Reader, RecordHash, ScanItem, Seq, Storage, StoreId, verify,
+};
 
 use crate::disk::SimStorage;
 use crate::rng::Rng;
 
 /// The store of every run.
 pub(crate) const STORE: StoreId = StoreId::from_bytes(*b"simulated store!");
+
+/// Where a log begins that was never shortened.
+pub(crate) fn genesis() -> Origin {
+    Origin::genesis(STORE)
+}
 
 /// What a log must hold: the batches submitted, of which a first part is acknowledged.
 #[derive(Clone, Debug)]
@@ -17,12 +24,43 @@ pub struct History {
     opened: u64,
     batches: Vec<Vec<Vec<u8>>>,
     acknowledged: u64,
+    origin: Origin,
 }
 
 impl History {
     /// Nothing submitted; the seed decides the content of what will be.
     pub fn new(seed: u64) -> Self {
-        Self { seed, opened: 0, batches: Vec::new(), acknowledged: 0 }
+        Self { seed, opened: 0, batches: Vec::new(), acknowledged: 0, origin: genesis() }
+    }
+
+    /// Where the log begins now.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// All that lies before `origin` was taken elsewhere, and that is kept in a safe place.
+    pub fn trim(&mut self, origin: Origin) {
+        let last = origin.seq.get() - 1;
+        assert!(last <= self.acknowledged, "only what is durable can be taken elsewhere");
+        assert_eq!(self.chain_at(last), origin.chain, "the link follows from the records");
+        self.origin = origin;
+    }
+
+    /// The link after the record `last`, by the submitted records alone.
+    fn chain_at(&self, last: u64) -> ChainHash {
+        let (mut chain, mut seq) = (ChainHash::genesis(STORE), 0);
+        for batch in &self.batches {
+            if seq >= last {
+                break;
+            }
+            let mut link = LinkHasher::new(chain, Seq::new(seq + 1), batch.len() as u32, seq as i64 * 1_000);
+            for record in batch {
+                link.push(&RecordHash::of(record));
+            }
+            chain = link.finish();
+            seq += batch.len() as u64;
+        }
+        chain
     }
 
     /// How many records were submitted.
@@ -101,18 +139,30 @@ impl History {
         self.batches.len()
     }
 
+    /// The batches behind the first `records` records.
+    fn batches_behind(&self, records: u64) -> &[Vec<Vec<u8>>] {
+        let mut sum = 0;
+        let count = self.batches.iter().take_while(|batch| {
+            sum += batch.len() as u64;
+            sum <= records
+        });
+        &self.batches[count.count()..]
+    }
+
     /// Reads the whole log and holds it to the history: no damage, whole batches, all that was promised, nothing else.
     pub fn check(&self, storage: &SimStorage) -> u64 {
         let shared: Arc<dyn Storage> = Arc::new(storage.clone());
-        let reader = Reader::open(Arc::clone(&shared), STORE).expect("a reader opens");
+        let reader = Reader::open(Arc::clone(&shared), STORE, self.origin).expect("a reader opens");
         let mut cursor = reader.cursor(Seq::FIRST);
-        let (mut records, mut blocks) = (0, Vec::new());
+        let before = self.origin.seq.get() - 1;
+        let (mut records, mut blocks) = (before, Vec::new());
+        let batches = self.batches_behind(before);
         while let Some(item) = cursor.next().expect("a sound disk reads") {
             let block = match item {
                 ScanItem::Block(block) => block,
                 ScanItem::Damage(damage) => panic!("no damage was done: {damage}\n{storage:?}"),
             };
-            let want = self.batches.get(blocks.len()).expect("no more blocks than were submitted");
+            let want = batches.get(blocks.len()).expect("no more blocks than were submitted");
             assert_eq!(block.reference.first_seq.get(), records + 1, "the numbers have no gap");
             let got: Vec<_> = block.records().map(|(_, record)| record).collect();
             assert_eq!(got, *want, "the batch is as it was submitted");
@@ -121,11 +171,12 @@ impl History {
             blocks.push(block);
         }
         assert!(records >= self.acknowledged, "{records} are there, {} were promised", self.acknowledged);
-        let report = verify(&shared, STORE, |_| ()).expect("a sound disk reads");
+        let report = verify(&shared, STORE, self.origin, |_| ()).expect("a sound disk reads");
         assert_eq!(report.damage, Vec::new(), "verify finds no damage");
-        assert_eq!(report.records, records);
+        assert_eq!(report.records, records - before);
         assert_eq!(report.blocks, blocks.len() as u64);
-        assert_eq!(report.last_seq.map_or(0, Seq::get), records);
+        assert_eq!(report.last_seq.map_or(before, Seq::get), records);
+        assert_eq!(report.chain_head, self.chain_at(records), "the links follow from the records alone");
         // By place and from the middle the same comes back.
         if let Some(block) = blocks.get(blocks.len() / 2) {
             let again = reader.read_block(&block.reference).expect("a block is where it was");

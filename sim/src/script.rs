@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flightrec_journal::{Compression, Prepare, Seq, Storage, WriteError, Writer, WriterOptions};
+use flightrec_journal::{Compression, Prepare, Reader, Seq, Storage, WriteError, Writer, WriterOptions, remove_before};
 
 use crate::disk::SimStorage;
 use crate::history::{History, STORE};
@@ -24,6 +24,8 @@ pub enum Step {
     Reopen,
     /// Ends like a process that is killed, and opens again.
     Kill,
+    /// Ends the active segment, and removes all but the last of those that are sealed.
+    Trim,
 }
 
 /// A workload: the same for the same seed.
@@ -83,15 +85,25 @@ impl Script {
         Self { steps, options: small_options(Compression::Off), seed }
     }
 
+    /// Segments that are ended early and removed, with orderly and other ends in between.
+    pub fn trimming(seed: u64) -> Self {
+        let append = Step::Append { records: 2, most_bytes: 700 };
+        let mut steps = vec![append, append, Step::Trim, Step::Trim, append, Step::Trim, append];
+        steps.extend([Step::Kill, append, Step::Trim, Step::Kill, append, Step::Sync, Step::Reopen, Step::Trim]);
+        steps.extend([Step::Reopen, append, append, Step::Trim, append]);
+        Self { steps, options: small_options(Compression::Zstd(1)), seed }
+    }
+
     /// Anything.
     pub fn random(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let mut steps = Vec::new();
         for _ in 0..8 + rng.below(12) {
-            steps.push(match rng.below(10) {
+            steps.push(match rng.below(11) {
                 0..=4 => Step::Append { records: 1 + rng.below(5), most_bytes: 16 << rng.below(9) },
                 5..=7 => Step::Sync,
                 8 => Step::Kill,
+                9 => Step::Trim,
                 _ => Step::Reopen,
             });
         }
@@ -127,6 +139,11 @@ impl Script {
                     };
                     Ok(())
                 }
+                Step::Trim => match trim(storage, history, &mut writer) {
+                    Ok(()) => Ok(()),
+                    Err(TrimError::Write(error)) => Err(error),
+                    Err(TrimError::Other(error)) => return Run::Stopped(error),
+                },
                 Step::Kill => {
                     drop(writer);
                     writer = match open(storage, history, self.options) {
@@ -171,10 +188,37 @@ fn check_poisoned(writer: &mut Writer, history: &History) {
     assert_eq!(writer.durable_seq(), before, "no promise after a failure");
 }
 
+/// Why a log was not shortened.
+#[derive(Debug)]
+pub(crate) enum TrimError {
+    /// The writer failed.
+    Write(WriteError),
+    /// Reading or removing failed; the writer is not harmed.
+    Other(String),
+}
+
+/// Ends the active segment and removes all sealed ones but the last, as if their records were kept elsewhere.
+pub(crate) fn trim(storage: &SimStorage, history: &mut History, writer: &mut Writer) -> Result<(), TrimError> {
+    let other = |error: &dyn std::fmt::Display| TrimError::Other(error.to_string());
+    let all = writer.roll_now().map_err(TrimError::Write)?;
+    assert_eq!(writer.durable_seq(), all.seq.before(), "what is behind a roll is durable");
+    acknowledge(history, writer.durable_seq(), true);
+    let shared: Arc<dyn Storage> = Arc::new(storage.clone());
+    let reader = Reader::open(shared, STORE, history.origin()).map_err(|error| other(&error))?;
+    let origins = reader.origins().map_err(|error| other(&error))?;
+    assert!(origins.last().is_none_or(|(_, last)| *last == all), "the last origin is the writer's place");
+    if let [.., (_, origin), _] = origins[..] {
+        history.trim(origin);
+        remove_before(storage, origin.segment).map_err(|error| other(&error))?;
+    }
+    Ok(())
+}
+
 /// Opens the log and holds what it recovered to the history.
 pub(crate) fn open(storage: &SimStorage, history: &mut History, options: WriterOptions) -> Result<Writer, String> {
     let shared: Arc<dyn Storage> = Arc::new(storage.clone());
-    let (writer, recovery) = Writer::open(shared, STORE, options).map_err(|error| error.to_string())?;
+    let (writer, recovery) =
+        Writer::open(shared, STORE, history.origin(), options).map_err(|error| error.to_string())?;
     assert_eq!(recovery.damage, Vec::new(), "no damage was done");
     let last = recovery.last_seq.map_or(0, Seq::get);
     assert_eq!(writer.next_seq().get(), last + 1);

@@ -166,7 +166,9 @@ const fn exit_of_read(error: &ReadError) -> Exit {
     match error {
         ReadError::Journal(error) => match error {
             JournalReadError::Damaged(_) => Exit::Damaged,
-            JournalReadError::Io(_) | JournalReadError::NewerFormat { .. } => Exit::Failed,
+            JournalReadError::Io(_) | JournalReadError::NewerFormat { .. } | JournalReadError::BeforeOrigin { .. } => {
+                Exit::Failed
+            }
         },
         ReadError::Event { .. } => Exit::Damaged,
         ReadError::Io { .. } => Exit::Failed,

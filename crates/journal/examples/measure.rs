@@ -5,14 +5,19 @@
 use std::error::Error;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flightrec_journal::{Batch, Compression, DiskStorage, StoreId, Writer, WriterOptions, verify};
+use flightrec_journal::{
+    Batch, ChainHash, Compression, DiskStorage, LinkHasher, Origin, RecordHash, Seq, StoreId, Writer, WriterOptions,
+    verify,
+};
 
 const ROUNDS: usize = 2_000;
 const RECORD_BYTES: usize = 450;
+/// About what an event takes in its stored form.
+const EVENT_BYTES: usize = 150;
 const BATCH_BYTES: usize = 128 << 10;
 const BATCHES: usize = 2_000;
 
@@ -27,18 +32,65 @@ fn quantile(times: &mut [Duration], of_thousand: usize) -> f64 {
 }
 
 /// A record of about the entropy of an event: ids and hashes are random, names repeat.
-fn record(number: usize) -> Vec<u8> {
+fn record(number: usize, len: usize) -> Vec<u8> {
     let mut state = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut bytes = Vec::with_capacity(RECORD_BYTES);
-    while bytes.len() < RECORD_BYTES {
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         bytes.extend_from_slice(&state.to_le_bytes());
         bytes.extend_from_slice(b"session.state_change:reason=awaiting_input;model=");
     }
-    bytes.truncate(RECORD_BYTES);
+    bytes.truncate(len);
     bytes
+}
+
+/// What the hash chain costs a record, beside what it costs to compress, digest and write it.
+#[expect(clippy::print_stdout, reason = "the figures are the output")]
+fn measure_chain(dir: &Path) -> Result<(), Box<dyn Error>> {
+    let storage = Arc::new(DiskStorage::new(dir.join("chain")));
+    let store = StoreId::from_bytes([1; 16]);
+    let (mut writer, _) = Writer::open(storage, store, Origin::genesis(store), WriterOptions::default())?;
+    let records: Vec<Vec<u8>> = (0..BATCH_BYTES / EVENT_BYTES).map(|number| record(number, EVENT_BYTES)).collect();
+    let mut hashes = vec![RecordHash::from_bytes([0; 32]); records.len()];
+    let mut batch = Batch::new(0);
+    let (mut hashing, mut linking, mut appending) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let start = now();
+        for (hash, record) in hashes.iter_mut().zip(&records) {
+            *hash = RecordHash::of(record);
+        }
+        hashing.push(start.elapsed());
+
+        let start = now();
+        let mut link = LinkHasher::new(ChainHash::genesis(store), Seq::FIRST, records.len() as u32, 0);
+        for hash in &hashes {
+            link.push(hash);
+        }
+        std::hint::black_box(link.finish());
+        linking.push(start.elapsed());
+
+        batch.clear(0);
+        for (record, hash) in records.iter().zip(&hashes) {
+            batch.push_hashed(record, *hash);
+        }
+        let start = now();
+        writer.append(&batch)?;
+        appending.push(start.elapsed());
+    }
+    writer.close()?;
+    let each = |times: &mut [Duration]| quantile(times, 500) * 1e3 / records.len() as f64;
+    let (hash, link, append) = (each(&mut hashing), each(&mut linking), each(&mut appending));
+    println!(
+        "the hash chain, {} records of {EVENT_BYTES} B a block, medians of {ROUNDS} rounds, in ns a record:",
+        records.len()
+    );
+    println!("  hash of the record      {hash:.0}");
+    println!("  its part of the link    {link:.0}");
+    println!("  append, link included   {append:.0}");
+    println!("  hash to append          {:.2}", hash / append);
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are the output")]
@@ -51,11 +103,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let raw = OpenOptions::new().write(true).create_new(true).open(dir.path().join("raw"))?;
     raw.write_all_at(&vec![0; 4 << 20], 0)?;
     raw.sync_all()?;
-    let (mut writer, _) = Writer::open(storage.clone(), store, WriterOptions::default())?;
+    let (mut writer, _) = Writer::open(storage.clone(), store, Origin::genesis(store), WriterOptions::default())?;
     let (mut bare, mut journal) = (Vec::new(), Vec::new());
     let mut batch = Batch::new(0);
     for round in 0..ROUNDS {
-        let bytes = record(round);
+        let bytes = record(round, RECORD_BYTES);
         let start = now();
         raw.write_all_at(&bytes, (round * RECORD_BYTES) as u64)?;
         raw.sync_data()?;
@@ -75,14 +127,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("  ratio of medians        {:.2}", p50 / p50_bare);
     writer.close()?;
 
+    measure_chain(dir.path())?;
     for (name, compression) in [("zstd 1", Compression::Zstd(1)), ("off", Compression::Off)] {
         let storage = Arc::new(DiskStorage::new(dir.path().join(name)));
         let options = WriterOptions { compression, ..WriterOptions::default() };
-        let (mut writer, _) = Writer::open(storage.clone(), store, options)?;
+        let (mut writer, _) = Writer::open(storage.clone(), store, Origin::genesis(store), options)?;
         batch.clear(0);
         let mut number = 0;
         while batch.bytes() < BATCH_BYTES {
-            batch.push(&record(number));
+            batch.push(&record(number, RECORD_BYTES));
             number += 1;
         }
         let mut appends = Vec::new();
@@ -109,16 +162,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         drop(writer);
         let start = now();
-        let (writer, recovery) = Writer::open(storage.clone(), store, options)?;
+        let (writer, recovery) = Writer::open(storage.clone(), store, Origin::genesis(store), options)?;
         println!(
             "  re-open after a kill: {:.0} ms, to record {:?}",
             start.elapsed().as_secs_f64() * 1e3,
-            recovery.last_seq.map(flightrec_journal::Seq::get)
+            recovery.last_seq.map(Seq::get)
         );
         writer.close()?;
         let shared: Arc<dyn flightrec_journal::Storage> = storage;
         let start = now();
-        let report = verify(&shared, store, |_| ())?;
+        let report = verify(&shared, store, Origin::genesis(store), |_| ())?;
         println!(
             "  verify: {:.0} MiB/s of records, damage {}",
             raw_mib / start.elapsed().as_secs_f64(),

@@ -1,5 +1,6 @@
 //! What a writer is given.
 
+use crate::chain::RecordHash;
 use crate::payload::{push_record, take_record};
 
 /// Records that are to be written together: all of them survive a crash, or none.
@@ -19,30 +20,39 @@ use crate::payload::{push_record, take_record};
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     raw: Vec<u8>,
-    count: u32,
+    hashes: Vec<RecordHash>,
     stamp_us: i64,
 }
 
 impl Batch {
     /// An empty batch; `stamp_us` is the caller's and comes back with the block, unread.
     pub fn new(stamp_us: i64) -> Self {
-        Self { raw: Vec::new(), count: 0, stamp_us }
+        Self { raw: Vec::new(), hashes: Vec::new(), stamp_us }
     }
 
-    /// Adds one record, which may be empty.
+    /// Adds one record, which may be empty, and hashes it.
     pub fn push(&mut self, record: &[u8]) {
+        self.push_hashed(record, RecordHash::of(record));
+    }
+
+    /// Adds one record whose hash is known already: whoever has other threads hashes there.
+    ///
+    /// A hash of other bytes makes a block that [`verify`](crate::verify) calls damaged; builds with debug assertions
+    /// stop here instead.
+    pub fn push_hashed(&mut self, record: &[u8], hash: RecordHash) {
+        debug_assert_eq!(hash, RecordHash::of(record), "the hash is the record's");
         push_record(&mut self.raw, record);
-        self.count += 1;
+        self.hashes.push(hash);
     }
 
     /// How many records are in it.
     pub fn len(&self) -> usize {
-        self.count as usize
+        self.hashes.len()
     }
 
     /// Whether there is no record in it.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.hashes.is_empty()
     }
 
     /// How many bytes the records take before compression, their lengths included; at most
@@ -62,12 +72,17 @@ impl Batch {
     /// Empties the batch, keeps its memory and takes the next stamp.
     pub fn clear(&mut self, stamp_us: i64) {
         self.raw.clear();
-        self.count = 0;
+        self.hashes.clear();
         self.stamp_us = stamp_us;
     }
 
     pub(crate) fn raw(&self) -> &[u8] {
         &self.raw
+    }
+
+    /// The hashes of the records, in order.
+    pub(crate) fn hashes(&self) -> &[RecordHash] {
+        &self.hashes
     }
 
     /// Two batches that hold the first and the second half; for builds that are broken on purpose.
@@ -76,7 +91,7 @@ impl Batch {
         let mut rest = self.raw();
         let mut taken = 0;
         while let Some(record) = take_record(&mut rest) {
-            let half = if taken < self.count / 2 { &mut first } else { &mut second };
+            let half = if taken < self.len() / 2 { &mut first } else { &mut second };
             half.push(record);
             taken += 1;
         }

@@ -1,7 +1,8 @@
 //! What a reader is given.
 
+use crate::chain::ChainHash;
 use crate::frame::FrameHeader;
-use crate::id::{ChainHash, SegmentId, Seq};
+use crate::id::{SegmentId, Seq};
 use crate::payload::take_record;
 
 /// Where one block lies and which records it holds; cheap to keep and to copy.
@@ -42,7 +43,10 @@ pub struct Block {
     pub reference: BlockRef,
     /// The stamp that its writer gave.
     pub stamp_us: i64,
-    /// Its link in the hash chain.
+    /// The link that it continues.
+    pub prev: ChainHash,
+    /// Its link in the hash chain, as its writer put it there; that it follows from the records is for
+    /// [`verify`](crate::verify) to see, or for a [`LinkHasher`](crate::LinkHasher).
     pub chain: ChainHash,
     raw: Vec<u8>,
 }
@@ -50,7 +54,7 @@ pub struct Block {
 impl Block {
     /// `raw` is exactly the records that the header counts.
     pub(crate) fn new(reference: BlockRef, header: &FrameHeader, raw: Vec<u8>) -> Self {
-        Self { reference, stamp_us: header.stamp_us, chain: header.digest, raw }
+        Self { reference, stamp_us: header.stamp_us, prev: header.prev, chain: header.link, raw }
     }
 
     /// The records with their positions, in order.

@@ -29,11 +29,13 @@ pub enum DamageKind {
     SeqRepeated,
     /// The hash chain does not continue: what came before is not what was written.
     ChainBroken,
+    /// A block with a matching digest has a link that does not follow from its records.
+    BadLink,
 }
 
 impl DamageKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BadBlock,
         Self::BadContent,
         Self::BadHeader,
@@ -45,6 +47,7 @@ impl DamageKind {
         Self::SeqGap,
         Self::SeqRepeated,
         Self::ChainBroken,
+        Self::BadLink,
     ];
 
     /// The name that reports use; never changed.
@@ -61,6 +64,7 @@ impl DamageKind {
             Self::SeqGap => "seq_gap",
             Self::SeqRepeated => "seq_repeated",
             Self::ChainBroken => "chain_broken",
+            Self::BadLink => "bad_link",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::damage::Damage;
 use crate::format::FormatVersion;
-use crate::id::StoreId;
+use crate::id::{SegmentId, StoreId};
 
 /// An operation on a file or directory that failed.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +123,17 @@ pub enum ReadError {
         found: FormatVersion,
         /// The newest version that this build reads.
         newest_read: FormatVersion,
+    },
+    /// The block that was asked for lies before the log's origin.
+    #[error(
+        "segment {segment} lies before segment {origin}, with which the log begins: \
+         its records were taken elsewhere; look there"
+    )]
+    BeforeOrigin {
+        /// The segment that was asked for.
+        segment: SegmentId,
+        /// The segment with which the log begins.
+        origin: SegmentId,
     },
     /// The block that was asked for is not there, or not as it was written.
     #[error("the block is damaged: {0}; run `verify` for the whole extent")]

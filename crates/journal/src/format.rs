@@ -20,7 +20,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::id::{ChainHash, SegmentId, Seq, StoreId};
+use crate::chain::ChainHash;
+use crate::id::{SegmentId, Seq, StoreId};
 use crate::sabotage::{Sabotage, sabotaged};
 
 /// The page that the header fills; blocks begin behind it.
@@ -141,16 +142,6 @@ impl SegmentHeader {
             chain: ChainHash::from_bytes(array_at(page, 56)),
         })
     }
-}
-
-/// The link that the first block of a store continues: bound to the store, so that no log can be passed off as another.
-pub(crate) fn genesis(store: StoreId) -> ChainHash {
-    let mut hash = Sha256::new();
-    hash.update(b"flightrec journal chain");
-    if !sabotaged(Sabotage::NoStoreBinding) {
-        hash.update(store.as_bytes());
-    }
-    ChainHash::from_bytes(hash.finalize().into())
 }
 
 pub(crate) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {

@@ -1,9 +1,9 @@
 //! The header in front of each block and end marker.
 //!
 //! All numbers are little-endian. The digest is SHA-256 over store id, segment id, the offset of the frame in its file,
-//! the header up to the digest, and the payload as stored. So one value is the checksum, binds the bytes to their place
-//! (a block that was copied, moved or left over from another use of the disk does not match), and is the link of the
-//! hash chain, since the link before is part of it.
+//! the header up to the digest, and the payload as stored. So it is the checksum, and binds the bytes to their place: a
+//! block that was copied, moved or left over from another use of the disk does not match. The link is the block's own in
+//! the hash chain and follows from its records (see `chain`); a marker has none, and repeats the link before.
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
@@ -19,21 +19,23 @@
 //! | 32 | 8 | durable seq |
 //! | 40 | 8 | stamp |
 //! | 48 | 32 | previous link |
-//! | 80 | 32 | frame digest |
+//! | 80 | 32 | link |
+//! | 112 | 32 | frame digest |
 
 use sha2::{Digest, Sha256};
 
+use crate::chain::ChainHash;
 use crate::format::{array_at, u32_at, u64_at};
-use crate::id::{ChainHash, SegmentId, Seq, StoreId};
+use crate::id::{SegmentId, Seq, StoreId};
 use crate::sabotage::{Sabotage, sabotaged};
 
 /// The length of the header in front of each payload.
-pub(crate) const FRAME_HEADER_BYTES: usize = 112;
+pub(crate) const FRAME_HEADER_BYTES: usize = 144;
 /// The most bytes that the records of one block may have, before compression.
 pub(crate) const MAX_RAW_BYTES: usize = 16 << 20;
 pub(crate) const FRAME_MAGIC: [u8; 4] = [0xf1, 0x7e, 0xb1, 0x0c];
 
-const DIGEST_AT: usize = 80;
+const DIGEST_AT: usize = 112;
 
 /// What a frame is; the numbers are on disk and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +67,11 @@ pub(crate) struct FrameHeader {
     /// The highest seq known to be synced when this frame was written; 0 for none.
     pub(crate) durable_seq: u64,
     pub(crate) stamp_us: i64,
+    /// The link that this frame continues.
     pub(crate) prev: ChainHash,
-    pub(crate) digest: ChainHash,
+    /// The link that the next frame continues.
+    pub(crate) link: ChainHash,
+    pub(crate) digest: [u8; 32],
 }
 
 /// Where a frame lies; bound into its digest.
@@ -110,8 +115,9 @@ impl FrameHeader {
         head[32..40].copy_from_slice(&self.durable_seq.to_le_bytes());
         head[40..48].copy_from_slice(&self.stamp_us.to_le_bytes());
         head[48..80].copy_from_slice(self.prev.as_bytes());
+        head[80..112].copy_from_slice(self.link.as_bytes());
         self.digest = digest(place, head, payload);
-        head[DIGEST_AT..].copy_from_slice(self.digest.as_bytes());
+        head[DIGEST_AT..].copy_from_slice(&self.digest);
     }
 
     /// Parses a header and checks every bound that needs no payload.
@@ -143,7 +149,8 @@ impl FrameHeader {
             durable_seq: u64_at(head, 32),
             stamp_us: u64_at(head, 40).cast_signed(),
             prev: ChainHash::from_bytes(array_at(head, 48)),
-            digest: ChainHash::from_bytes(array_at(head, DIGEST_AT)),
+            link: ChainHash::from_bytes(array_at(head, 80)),
+            digest: array_at(head, DIGEST_AT),
         };
         if head[6..8] != [0; 2] || head[20..24] != [0; 4] || !header.is_plausible() {
             return Err("the header of the block holds values that no writer writes");
@@ -155,7 +162,9 @@ impl FrameHeader {
         let sizes = match (self.kind, self.codec) {
             (FrameKind::Batch, Codec::Raw) => self.count > 0 && self.payload_len == self.raw_len,
             (FrameKind::Batch, Codec::Zstd) => self.count > 0 && self.payload_len < self.raw_len,
-            (FrameKind::Roll | FrameKind::Close, _) => self.count == 0 && self.payload_len == 0 && self.raw_len == 0,
+            (FrameKind::Roll | FrameKind::Close, _) => {
+                self.count == 0 && self.payload_len == 0 && self.raw_len == 0 && self.link == self.prev
+            }
         };
         let seq = self.first_seq.get();
         sizes
@@ -172,7 +181,7 @@ impl FrameHeader {
     }
 }
 
-fn digest(place: Place, head: &[u8], payload: &[u8]) -> ChainHash {
+fn digest(place: Place, head: &[u8], payload: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     if !sabotaged(Sabotage::NoStoreBinding) {
         hash.update(place.store.as_bytes());
@@ -181,7 +190,7 @@ fn digest(place: Place, head: &[u8], payload: &[u8]) -> ChainHash {
     hash.update(place.offset.to_le_bytes());
     hash.update(&head[..DIGEST_AT]);
     hash.update(payload);
-    ChainHash::from_bytes(hash.finalize().into())
+    hash.finalize().into()
 }
 
 #[cfg(test)]
@@ -204,7 +213,8 @@ mod tests {
             durable_seq: 98,
             stamp_us: -5,
             prev: ChainHash::from_bytes([8; 32]),
-            digest: ChainHash::from_bytes([0; 32]),
+            link: ChainHash::from_bytes([9; 32]),
+            digest: [0; 32],
         };
         header.seal(PLACE, &mut frame);
         (header, frame)
@@ -230,6 +240,7 @@ mod tests {
             (32, 8, "durable seq"),
             (40, 8, "stamp"),
             (48, 32, "previous link"),
+            (80, 32, "link"),
             (DIGEST_AT, 32, "frame digest"),
         ];
         assert_drawn(include_str!("frame.rs"), &fields, FRAME_HEADER_BYTES);
@@ -243,7 +254,8 @@ mod tests {
         assert_eq!(u64_at(&frame, 32), 98);
         assert_eq!(frame[40..48], (-5_i64).to_le_bytes());
         assert_eq!(frame[48..80], [8; 32]);
-        assert_eq!(frame[80..112], *header.digest.as_bytes());
+        assert_eq!(frame[80..112], [9; 32]);
+        assert_eq!(frame[112..144], header.digest);
     }
 
     #[test]

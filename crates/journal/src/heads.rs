@@ -2,20 +2,21 @@
 
 use crate::damage::{Damage, DamageKind};
 use crate::error::{IoContext, IoFailure, OpenError};
-use crate::format::{FormatVersion, SegmentHeader, genesis};
+use crate::format::{FormatVersion, SegmentHeader};
 use crate::id::{SegmentId, Seq, StoreId};
 use crate::layout::{DIR, list_segments, segment_path};
+use crate::origin::Origin;
 use crate::segment::{Head, SegmentFile, open_segment};
 use crate::storage::{Access, Storage};
-use crate::walk::{Carry, SegmentWalk, Step, chain_broken};
+use crate::walk::{Carry, SegmentWalk, Step, breach};
 
 /// The segments of a log, oldest first, with what their first pages say.
 pub(crate) type Heads = Vec<(SegmentId, Head)>;
 
-/// Reads the first page of every segment; refuses a log that is newer than this program, or wholly another store's.
-pub(crate) fn read_heads(storage: &dyn Storage, store: StoreId) -> Result<Heads, OpenError> {
+/// Reads the first page of every segment from the origin on; refuses a log that is newer than this program, or wholly another store's.
+pub(crate) fn read_heads(storage: &dyn Storage, store: StoreId, origin: &Origin) -> Result<Heads, OpenError> {
     let mut heads = Heads::new();
-    for id in list_segments(storage).context("list", DIR)? {
+    for id in list_segments(storage, origin.segment).context("list", DIR)? {
         let (_, head) = open_segment(storage, store, id, Access::Read)?;
         if let Head::Unreadable(found) = head {
             let path = segment_path(id);
@@ -34,16 +35,21 @@ pub(crate) fn read_heads(storage: &dyn Storage, store: StoreId) -> Result<Heads,
 }
 
 /// What the names and first pages tell, with the lost ranges that follow from the segments around.
-pub(crate) fn damage_of_heads(storage: &dyn Storage, store: StoreId, heads: &Heads) -> Result<Vec<Damage>, IoFailure> {
+pub(crate) fn damage_of_heads(
+    storage: &dyn Storage,
+    store: StoreId,
+    origin: &Origin,
+    heads: &Heads,
+) -> Result<Vec<Damage>, IoFailure> {
     let mut damage = Vec::new();
     let mut before: Option<(SegmentId, SegmentHeader)> = None;
-    let mut next_id = SegmentId::FIRST;
+    let mut next_id = origin.segment;
     let mut open: Vec<Damage> = Vec::new();
     for (id, head) in heads {
         let from = match before {
-            _ if *id == next_id && matches!(head, Head::Good(_)) && open.is_empty() => Seq::FIRST,
+            _ if *id == next_id && matches!(head, Head::Good(_)) && open.is_empty() => origin.seq,
             Some((id, header)) => end_of(storage, store, id, &header)?,
-            None => Seq::FIRST,
+            None => origin.seq,
         };
         if *id > next_id {
             open.push(missing(next_id, from));
@@ -51,8 +57,8 @@ pub(crate) fn damage_of_heads(storage: &dyn Storage, store: StoreId, heads: &Hea
         open.extend(damage_of_head(*id, head, from));
         if let Head::Good(header) = head {
             damage.extend(open.drain(..).map(|one| close_range(one, header)));
-            if *id == SegmentId::FIRST && header.chain != genesis(store) {
-                damage.push(chain_broken(*id, 0, &Carry::at_start_of(header)));
+            if *id == origin.segment {
+                damage.extend(breach(*id, header, &origin.carry()));
             }
             before = Some((*id, *header));
         }

@@ -26,10 +26,10 @@ fn parse_segment_name(name: &str) -> Option<SegmentId> {
     digits.parse().ok().filter(|id| *id > 0).map(SegmentId::new)
 }
 
-/// The segments that are there, in their order; files of any other name are not the journal's.
-pub(crate) fn list_segments(storage: &dyn Storage) -> io::Result<Vec<SegmentId>> {
+/// The segments that are there from `first` on, in their order; files of any other name are not the journal's.
+pub(crate) fn list_segments(storage: &dyn Storage, first: SegmentId) -> io::Result<Vec<SegmentId>> {
     let names = storage.list(DIR)?;
-    let mut ids: Vec<_> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
+    let mut ids: Vec<_> = names.iter().filter_map(|name| parse_segment_name(name)).filter(|id| *id >= first).collect();
     ids.sort_unstable();
     Ok(ids)
 }

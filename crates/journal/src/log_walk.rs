@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use crate::damage::{Damage, DamageKind};
 use crate::error::{IoContext, IoFailure, ReadError};
-use crate::format::{FormatVersion, SegmentHeader, genesis};
+use crate::format::{FormatVersion, SegmentHeader};
 use crate::frame::{FrameHeader, FrameKind};
 use crate::heads::{close_range, damage_of_head, missing};
 use crate::id::{SegmentId, Seq, StoreId};
 use crate::layout::{DIR, list_segments, segment_path};
+use crate::origin::Origin;
 use crate::recovery::is_untouched;
 use crate::segment::{Found, Head, SegmentFile, open_segment};
 use crate::storage::{Access, Storage};
-use crate::walk::{Carry, End, SegmentWalk, Step, chain_broken};
+use crate::walk::{Carry, End, SegmentWalk, Step, breach};
 
 /// One step through the log.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ enum RollUnderWay {
 pub(crate) struct LogWalk {
     storage: Arc<dyn Storage>,
     store: StoreId,
+    origin: Origin,
     from: Seq,
     /// Looks at everything behind the end each time, not just the first.
     thorough: bool,
@@ -73,16 +75,16 @@ pub(crate) struct LogWalk {
 }
 
 impl LogWalk {
-    pub(crate) fn new(storage: Arc<dyn Storage>, store: StoreId, from: Seq, thorough: bool) -> Self {
-        let carry = Carry { next_seq: Seq::FIRST, head: genesis(store), certain: true, last_block: None };
+    pub(crate) fn new(storage: Arc<dyn Storage>, store: StoreId, origin: Origin, from: Seq, thorough: bool) -> Self {
         Self {
             storage,
             store,
+            origin,
             from,
             thorough,
             current: None,
-            next_id: SegmentId::FIRST,
-            carry,
+            next_id: origin.segment,
+            carry: origin.carry(),
             open: Vec::new(),
             ready: VecDeque::new(),
             ended: false,
@@ -104,7 +106,7 @@ impl LogWalk {
     }
 
     pub(crate) fn step(&mut self) -> Result<LogStep, ReadError> {
-        if self.current.is_none() && self.segments == 0 && self.from > Seq::FIRST {
+        if self.current.is_none() && self.segments == 0 && self.from > self.origin.seq {
             self.seek()?;
         }
         loop {
@@ -168,7 +170,7 @@ impl LogWalk {
         let Some(walk) = &mut self.current else { return Ok(None) };
         let id = walk.segment();
         if walk.newest {
-            let ids = list_segments(&*self.storage).context("list", DIR)?;
+            let ids = list_segments(&*self.storage, self.origin.segment).context("list", DIR)?;
             let later = ids.last().copied().filter(|last| *last > id);
             let Some(later) = later else {
                 walk.deep = self.thorough;
@@ -181,8 +183,7 @@ impl LogWalk {
             }
             let unsealed = walk.last != Some(FrameKind::Roll);
             if unsealed && later == id.plus(1) && matches!(end, End::Zeros | End::Torn { .. }) {
-                let carry = walk.carry;
-                match self.roll_under_way(later, &carry)? {
+                match self.roll_under_way(later, &self.carry())? {
                     Some(RollUnderWay::Continues) => {
                         self.leave();
                         return Ok(None);
@@ -265,8 +266,11 @@ impl LogWalk {
 
     /// Begins the next segment that is there; `false` when there is none.
     fn enter_next(&mut self) -> Result<bool, ReadError> {
-        let ids = list_segments(&*self.storage).context("list", DIR)?;
-        let Some(id) = ids.iter().copied().find(|id| *id >= self.next_id) else { return Ok(false) };
+        let ids = list_segments(&*self.storage, self.origin.segment).context("list", DIR)?;
+        let Some(id) = ids.iter().copied().find(|id| *id >= self.next_id) else {
+            self.miss_origin();
+            return Ok(false);
+        };
         // Behind the last but one a half-made roll may stand.
         let newest = ids.last().is_some_and(|last| *last <= id.plus(1));
         let (file, head) = open_segment(&*self.storage, self.store, id, Access::Read)?;
@@ -299,6 +303,14 @@ impl LogWalk {
         Ok(true)
     }
 
+    /// Nothing is there. That is damage, told once, unless nothing was ever written.
+    fn miss_origin(&mut self) {
+        if self.next_id == self.origin.segment && self.origin != Origin::genesis(self.store) {
+            self.open.push(missing(self.origin.segment, self.origin.seq));
+            self.next_id = self.origin.segment.plus(1);
+        }
+    }
+
     /// Checks that a segment continues the log, and goes by its header from here.
     fn join(&mut self, id: SegmentId, header: &SegmentHeader) {
         let carry = self.carry;
@@ -306,29 +318,25 @@ impl LogWalk {
         for damage in std::mem::take(&mut self.open) {
             self.tell(close_range(damage, header));
         }
-        let mut next = Carry::at_start_of(header);
-        next.last_block = carry.last_block;
-        if header.first_seq < carry.next_seq {
-            let detail = format!("the segment begins with {}, {} was to follow", header.first_seq, carry.next_seq);
-            self.tell(Damage::harmless(DamageKind::SeqRepeated, id, 0, detail));
-            // Only what continues the log is served.
-            next = Carry { certain: false, ..carry };
-        } else if told {
-            // The loss is told already.
-        } else if header.first_seq > carry.next_seq {
-            let detail = format!("{} was to follow, {} does", carry.next_seq, header.first_seq);
-            let damage = Damage::harmless(DamageKind::SeqGap, id, 0, detail);
-            self.tell(damage.losing(carry.next_seq, header.first_seq));
-        } else if !carry.links(header.chain) {
-            self.tell(chain_broken(id, 0, &carry));
+        let repeated = header.first_seq < carry.next_seq;
+        // Behind a loss, only what is not a part of it is told.
+        if (repeated || !told)
+            && let Some(damage) = breach(id, header, &carry)
+        {
+            self.tell(damage);
         }
-        self.carry = next;
+        // Of a segment that repeats records only what continues the log is served.
+        self.carry = if repeated {
+            Carry { certain: false, ..carry }
+        } else {
+            Carry { last_block: carry.last_block, ..Carry::at_start_of(header) }
+        };
     }
 
     /// Goes straight to the block that holds `from`, reading headers only. What is skipped is not verified; where the
     /// headers do not hang together, the segment is walked from its beginning instead.
     fn seek(&mut self) -> Result<(), ReadError> {
-        let ids = list_segments(&*self.storage).context("list", DIR)?;
+        let ids = list_segments(&*self.storage, self.origin.segment).context("list", DIR)?;
         let (mut low, mut high) = (0, ids.len());
         let mut found = None;
         while low < high {
@@ -379,7 +387,7 @@ fn skip(walk: &mut SegmentWalk, from: Seq) -> Result<(), IoFailure> {
                     break;
                 }
                 carry.next_seq = header.next_seq();
-                carry.head = header.digest;
+                carry.head = header.link;
                 carry.last_block = Some((header.first_seq, header.next_seq()));
                 offset += header.frame_len();
             }

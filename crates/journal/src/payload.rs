@@ -127,8 +127,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::chain::ChainHash;
     use crate::frame::FrameKind;
-    use crate::id::{ChainHash, Seq};
+    use crate::id::Seq;
 
     fn header(codec: Codec, payload: &[u8], raw: &[u8], count: u32) -> FrameHeader {
         FrameHeader {
@@ -141,7 +142,8 @@ mod tests {
             durable_seq: 0,
             stamp_us: 0,
             prev: ChainHash::from_bytes([0; 32]),
-            digest: ChainHash::from_bytes([0; 32]),
+            link: ChainHash::from_bytes([0; 32]),
+            digest: [0; 32],
         }
     }
 

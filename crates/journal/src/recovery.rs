@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
+use crate::chain::ChainHash;
 use crate::damage::{Damage, DamageKind};
 use crate::error::{IoContext, IoFailure, OpenError};
-use crate::format::{HEADER_BYTES, SegmentHeader, genesis};
+use crate::format::{HEADER_BYTES, SegmentHeader};
 use crate::frame::FrameKind;
 use crate::heads::{Heads, damage_of_heads, missing, read_heads};
-use crate::id::{ChainHash, SegmentId, Seq, StoreId};
+use crate::id::{SegmentId, Seq, StoreId};
 use crate::layout::{DIR, SPARE_PATH, segment_path};
+use crate::origin::Origin;
 use crate::roll::seal;
 use crate::sabotage::{Sabotage, sabotaged};
 use crate::segment::{Head, SegmentFile, open_segment};
@@ -24,7 +26,8 @@ const COPY_BYTES: usize = 256 << 10;
 /// What a writer found when it opened the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// The last record of the log; everything up to it is durable. `None` for an empty log.
+    /// The last record; everything up to it is durable. In a log that holds none it is the one before the origin, and
+    /// `None` when there never was one.
     pub last_seq: Option<Seq>,
     /// How many bytes of a torn tail were overwritten with zeros: they had never been acknowledged.
     pub truncated_bytes: u64,
@@ -47,36 +50,57 @@ pub(crate) struct Resume {
 #[derive(Debug)]
 pub(crate) enum ResumeAt {
     /// In the newest segment.
-    Segment { file: Arc<dyn StorageFile>, id: SegmentId, capacity: u64, used: u64, closed: bool },
+    Segment { file: Arc<dyn StorageFile>, id: SegmentId, capacity: u64, first_seq: Seq, used: u64, closed: bool },
     /// In a new segment.
     NewSegment { id: SegmentId, after_loss: bool, last_capacity: Option<u64> },
 }
 
-pub(crate) fn recover(storage: &dyn Storage, store: StoreId) -> Result<(Resume, Recovery), OpenError> {
+pub(crate) fn recover(storage: &dyn Storage, store: StoreId, origin: &Origin) -> Result<(Resume, Recovery), OpenError> {
     let spare_removed = remove_if_there(storage, SPARE_PATH).context("remove", SPARE_PATH)?;
-    let mut heads = read_heads(storage, store)?;
+    let mut heads = read_heads(storage, store, origin)?;
     if spare_removed || !heads.is_empty() {
         // A name, or that it is gone, may be known to the page cache alone.
         sync_dir(storage, DIR).context("sync", DIR)?;
         settle_roll(storage, store, &mut heads)?;
     }
     let Some((last_id, last_head)) = heads.last().copied() else {
-        return Ok((
-            Resume {
-                next_seq: Seq::FIRST,
-                chain: genesis(store),
-                place: ResumeAt::NewSegment { id: SegmentId::FIRST, after_loss: false, last_capacity: None },
-            },
-            Recovery { was_clean: true, ..Recovery::default() },
-        ));
+        return Ok(begin(store, origin));
     };
-    let mut recovery = Recovery { damage: damage_of_heads(storage, store, &heads)?, ..Recovery::default() };
-    let mut tail = walk_tail(storage, store, &heads, &mut recovery)?;
+    let mut recovery = Recovery { damage: damage_of_heads(storage, store, origin, &heads)?, ..Recovery::default() };
+    let mut tail = walk_tail(storage, store, origin, &heads, &mut recovery)?;
     settle_tail(&mut tail, &mut recovery)?;
-    recovery.last_seq = tail.carry.next_seq.before();
-    let place = resume_at(tail.segment, last_id, last_head, &mut recovery, tail.carry.next_seq)?;
-    let resume = Resume { next_seq: tail.carry.next_seq, chain: tail.carry.head, place };
+    let Carry { next_seq, head: chain, .. } = tail.carry;
+    let place = resume_at(tail.segment, last_id, last_head, &mut recovery, next_seq)?;
+    let resume = Resume { next_seq, chain, place }.at_least(origin);
+    recovery.last_seq = resume.next_seq.before();
     Ok((resume, recovery))
+}
+
+/// Begins a log of which nothing is there: where nothing was ever written it is new, elsewhere its beginning is lost.
+fn begin(store: StoreId, origin: &Origin) -> (Resume, Recovery) {
+    let Origin { segment, seq, chain } = *origin;
+    let new = *origin == Origin::genesis(store);
+    let damage = if new { Vec::new() } else { vec![missing(segment, seq)] };
+    let id = if new { segment } else { segment.plus(1) };
+    let place = ResumeAt::NewSegment { id, after_loss: !new, last_capacity: None };
+    let recovery = Recovery { last_seq: seq.before(), was_clean: new, damage, ..Recovery::default() };
+    (Resume { next_seq: seq, chain, place }, recovery)
+}
+
+impl Resume {
+    /// A log that ends before its origin is not what followed it; it goes on at the origin, in a segment of its own, so
+    /// that no number is given that readers hold for an older one.
+    fn at_least(self, origin: &Origin) -> Self {
+        if self.next_seq >= origin.seq {
+            return self;
+        }
+        let (id, last_capacity) = match self.place {
+            ResumeAt::Segment { id, capacity, .. } => (id.plus(1), Some(capacity)),
+            ResumeAt::NewSegment { id, last_capacity, .. } => (id, last_capacity),
+        };
+        let place = ResumeAt::NewSegment { id, after_loss: true, last_capacity };
+        Self { next_seq: origin.seq, chain: origin.chain, place }
+    }
 }
 
 /// A roll puts the new segment in place before it seals the old one. If the newest segment holds nothing yet, the one
@@ -133,16 +157,13 @@ struct LogTail {
 fn walk_tail(
     storage: &dyn Storage,
     store: StoreId,
+    origin: &Origin,
     heads: &Heads,
     recovery: &mut Recovery,
 ) -> Result<LogTail, IoFailure> {
     let start = heads.iter().rposition(|(_, head)| matches!(head, Head::Good(_))).unwrap_or(0);
-    let mut carry = Carry {
-        next_seq: Seq::FIRST,
-        head: genesis(store),
-        certain: start == 0 && heads[0].0 == SegmentId::FIRST,
-        last_block: None,
-    };
+    let certain = start == 0 && heads[0].0 == origin.segment;
+    let mut carry = Carry { certain, ..origin.carry() };
     let mut segment = None;
     for (id, head) in &heads[start..] {
         match head {
@@ -220,7 +241,8 @@ fn resume_at(
             if !header.version.may_write() {
                 return new(last_id.plus(1), false);
             }
-            Ok(ResumeAt::Segment { file, id, capacity: header.capacity, used, closed })
+            let SegmentHeader { capacity, first_seq, .. } = header;
+            Ok(ResumeAt::Segment { file, id, capacity, first_seq, used, closed })
         }
     }
 }

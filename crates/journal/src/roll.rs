@@ -4,10 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use crate::chain::ChainHash;
 use crate::error::{IoContext, IoFailure};
 use crate::format::{FormatVersion, SegmentHeader};
 use crate::frame::{Codec, FRAME_HEADER_BYTES, FrameHeader, FrameKind, Place};
-use crate::id::{ChainHash, SegmentId, Seq, StoreId};
+use crate::id::{SegmentId, Seq, StoreId};
 use crate::layout::{DIR, SPARE_PATH, segment_path};
 use crate::recovery::write_zeros;
 use crate::sabotage::{Sabotage, sabotaged};
@@ -143,14 +144,8 @@ pub(crate) fn install(
     Ok((Arc::clone(&spare.file), header.capacity))
 }
 
-/// An end marker for this place.
-pub(crate) fn marker(
-    kind: FrameKind,
-    place: Place,
-    next_seq: Seq,
-    durable_seq: u64,
-    prev: ChainHash,
-) -> (FrameHeader, Vec<u8>) {
+/// An end marker for this place: it holds no record, and leaves the chain where it is.
+pub(crate) fn marker(kind: FrameKind, place: Place, next_seq: Seq, durable_seq: u64, head: ChainHash) -> Vec<u8> {
     let mut bytes = vec![0; FRAME_HEADER_BYTES];
     let mut header = FrameHeader {
         kind,
@@ -161,11 +156,12 @@ pub(crate) fn marker(
         first_seq: next_seq,
         durable_seq,
         stamp_us: 0,
-        prev,
-        digest: prev,
+        prev: head,
+        link: head,
+        digest: [0; 32],
     };
     header.seal(place, &mut bytes);
-    (header, bytes)
+    bytes
 }
 
 /// Seals a segment whose successor is in place: everything durable, then the marker (unless it is there already), and
@@ -185,7 +181,7 @@ pub(crate) fn seal(
         }
         let place = Place { store, segment, offset: used };
         let durable = next_seq.get() - 1;
-        let (_, bytes) = marker(FrameKind::Roll, place, next_seq, durable, head);
+        let bytes = marker(FrameKind::Roll, place, next_seq, durable, head);
         crate::storage::write_all_at(file, &bytes, used).context("write", &path)?;
         end += bytes.len() as u64;
     }

@@ -35,6 +35,8 @@ pub enum Sabotage {
     NoSealSync,
     /// Hash-chain links are not compared when reading.
     NoChainCheck,
+    /// That links follow from the records is not checked.
+    NoLinkCheck,
     /// The recorder forgets which events it has taken.
     SkipIdempotency,
     /// The recorder redacts after the first write.
@@ -49,7 +51,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every switch.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SkipSync,
         Self::AckBeforeSync,
         Self::NoDigestCheck,
@@ -64,6 +66,7 @@ impl Sabotage {
         Self::TrustCache,
         Self::NoSealSync,
         Self::NoChainCheck,
+        Self::NoLinkCheck,
         Self::SkipIdempotency,
         Self::RedactAfterWrite,
         Self::FoldBeforeDurable,
@@ -88,6 +91,7 @@ impl Sabotage {
             Self::TrustCache => "trust-cache",
             Self::NoSealSync => "no-seal-sync",
             Self::NoChainCheck => "no-chain-check",
+            Self::NoLinkCheck => "no-link-check",
             Self::SkipIdempotency => "skip-idempotency",
             Self::RedactAfterWrite => "redact-after-write",
             Self::FoldBeforeDurable => "fold-before-durable",

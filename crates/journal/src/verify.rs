@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::chain::{ChainHash, link_of_payload};
 use crate::damage::{Damage, DamageKind};
 use crate::error::ReadError;
-use crate::id::{ChainHash, Seq, StoreId};
+use crate::frame::FrameHeader;
+use crate::id::{Seq, StoreId};
 use crate::log_walk::{LogStep, LogWalk, Torn};
+use crate::origin::Origin;
 use crate::payload::Decoder;
+use crate::sabotage::{Sabotage, sabotaged};
 use crate::storage::Storage;
 
 /// What a whole log holds, and what is wrong with it.
@@ -24,7 +28,7 @@ pub struct JournalReport {
     pub first_seq: Option<Seq>,
     /// The last sound record.
     pub last_seq: Option<Seq>,
-    /// The last link of the hash chain.
+    /// The last link of the hash chain; the origin's for a log without blocks.
     pub chain_head: ChainHash,
     /// Everything that is wrong, in the order of the log; empty for a sound one.
     pub damage: Vec<Damage>,
@@ -43,7 +47,8 @@ pub struct VerifyProgress {
     pub bytes: u64,
 }
 
-/// Reads every byte of a log: digests, hash chain, gap-free numbers, record lengths. Writes nothing.
+/// Reads every byte of a log from its origin on: digests, hash chain, gap-free numbers, record lengths, and whether each
+/// link is the one that follows from its block's records. Writes nothing.
 ///
 /// `progress` is called after each block.
 ///
@@ -53,9 +58,10 @@ pub struct VerifyProgress {
 pub fn verify(
     storage: &Arc<dyn Storage>,
     store: StoreId,
+    origin: Origin,
     mut progress: impl FnMut(VerifyProgress),
 ) -> Result<JournalReport, ReadError> {
-    let mut walk = LogWalk::new(Arc::clone(storage), store, Seq::FIRST, true);
+    let mut walk = LogWalk::new(Arc::clone(storage), store, origin, origin.seq, true);
     let mut decoder = Decoder::default();
     let mut so_far = VerifyProgress { blocks: 0, records: 0, bytes: 0 };
     let (mut first_seq, mut last_seq) = (None, None);
@@ -70,8 +76,8 @@ pub fn verify(
             LogStep::End { torn } => break torn,
         };
         let payload = walk.payload(offset, &header)?;
-        if let Err(why) = decoder.decode(&header, payload) {
-            let one = Damage::harmless(DamageKind::BadContent, segment, offset, why);
+        if let Err((kind, why)) = check_content(&mut decoder, &header, payload) {
+            let one = Damage::harmless(kind, segment, offset, why);
             damage.push(one.losing(header.first_seq, header.next_seq()));
             continue;
         }
@@ -93,4 +99,21 @@ pub fn verify(
         damage,
         torn_tail,
     })
+}
+
+/// What is wrong with the records of a block whose digest matches.
+fn check_content(
+    decoder: &mut Decoder,
+    header: &FrameHeader,
+    payload: &[u8],
+) -> Result<(), (DamageKind, &'static str)> {
+    let raw = decoder.decode(header, payload).map_err(|why| (DamageKind::BadContent, why))?;
+    let link = link_of_payload(header.prev, header.first_seq, header.count, header.stamp_us, &raw);
+    if link != header.link && !sabotaged(Sabotage::NoLinkCheck) {
+        return Err((
+            DamageKind::BadLink,
+            "the link does not follow from the records: they are not those that were written",
+        ));
+    }
+    Ok(())
 }

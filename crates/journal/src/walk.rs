@@ -4,11 +4,12 @@
 //! became durable; they are a **torn tail** if the file still ends in the zeros that an active segment keeps, and no
 //! later block says that the missing records had been synced. Everything else is **damage**.
 
+use crate::chain::ChainHash;
 use crate::damage::{Damage, DamageKind};
 use crate::error::IoFailure;
 use crate::format::{HEADER_BYTES, SegmentHeader};
 use crate::frame::{FrameHeader, FrameKind};
-use crate::id::{ChainHash, SegmentId, Seq};
+use crate::id::{SegmentId, Seq};
 use crate::sabotage::{Sabotage, sabotaged};
 use crate::segment::{Found, Search, SegmentFile};
 
@@ -45,14 +46,11 @@ impl Carry {
     fn take(&mut self, header: &FrameHeader) {
         self.next_seq = header.next_seq();
         self.certain = true;
+        // A marker repeats the link before it: behind a loss that is where the chain goes on.
+        self.head = header.link;
         match header.kind {
-            FrameKind::Batch => {
-                self.last_block = Some((header.first_seq, header.next_seq()));
-                self.head = header.digest;
-            }
-            FrameKind::Close => self.head = header.digest,
-            // The header of the next segment was written before this marker and continues the frame before it.
-            FrameKind::Roll => {}
+            FrameKind::Batch => self.last_block = Some((header.first_seq, header.next_seq())),
+            FrameKind::Roll | FrameKind::Close => {}
         }
     }
 }
@@ -216,6 +214,21 @@ impl SegmentWalk {
         let detail = "bytes follow the end marker";
         let damage = Damage::harmless(DamageKind::TrailingBytes, self.segment(), at, detail);
         Ok(Step::Damage(damage))
+    }
+}
+
+/// What keeps a segment from continuing the log; `None` when it does continue it.
+pub(crate) fn breach(id: SegmentId, header: &SegmentHeader, carry: &Carry) -> Option<Damage> {
+    if header.first_seq < carry.next_seq {
+        let detail = format!("the segment begins with {}, {} was to follow", header.first_seq, carry.next_seq);
+        Some(Damage::harmless(DamageKind::SeqRepeated, id, 0, detail))
+    } else if header.first_seq > carry.next_seq {
+        let detail = format!("{} was to follow, {} does", carry.next_seq, header.first_seq);
+        Some(Damage::harmless(DamageKind::SeqGap, id, 0, detail).losing(carry.next_seq, header.first_seq))
+    } else if !carry.links(header.chain) {
+        Some(chain_broken(id, 0, carry))
+    } else {
+        None
     }
 }
 

@@ -4,58 +4,22 @@ use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::block::BlockRef;
+use crate::chain::{ChainHash, LinkHasher};
 use crate::error::{IoContext, IoFailure, OpenError, WriteError};
 use crate::format::{FormatVersion, HEADER_BYTES, SLACK_BYTES, SegmentHeader};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, MAX_RAW_BYTES, Place};
-use crate::id::{ChainHash, SegmentId, Seq, StoreId};
+use crate::id::{SegmentId, Seq, StoreId};
 use crate::layout::segment_path;
-use crate::payload::{Compression, Encoder};
+use crate::options::WriterOptions;
+use crate::origin::Origin;
+use crate::payload::Encoder;
 use crate::recovery::{Recovery, ResumeAt, recover};
-use crate::roll::{Prepare, Preparer, extend, install, marker, seal};
+use crate::roll::{Preparer, extend, install, marker, seal};
 use crate::sabotage::{Sabotage, sabotaged};
 use crate::storage::{Storage, StorageFile, write_all_at};
 
 /// Kept free behind every block: the end marker, and zeros in which recovery sees that nothing was cut off.
 const RESERVE_BYTES: u64 = SLACK_BYTES + SLACK_BYTES;
-/// A segment smaller than this could not hold a header, a block and the reserve.
-const SMALLEST_SEGMENT_BYTES: u64 = 16 << 10;
-
-/// How a log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WriterOptions {
-    /// The size of the first segment, in bytes; each further one is twice as large as the one before.
-    pub first_segment_bytes: u64,
-    /// The size at which segments stop to grow, in bytes.
-    pub max_segment_bytes: u64,
-    /// By how much a re-opened segment is extended at a time, in bytes.
-    pub grow_bytes: u64,
-    /// How blocks are compressed.
-    pub compression: Compression,
-    /// Where the next segment is made ahead.
-    pub prepare: Prepare,
-}
-
-impl Default for WriterOptions {
-    /// 1 MiB to 32 MiB, zstd level 1, made ahead in the background.
-    fn default() -> Self {
-        Self {
-            first_segment_bytes: 1 << 20,
-            max_segment_bytes: 32 << 20,
-            grow_bytes: 1 << 20,
-            compression: Compression::Zstd(1),
-            prepare: Prepare::Background,
-        }
-    }
-}
-
-impl WriterOptions {
-    /// The capacity of the segment after one of `last` bytes.
-    fn capacity_after(&self, last: Option<u64>) -> u64 {
-        let first = self.first_segment_bytes.max(SMALLEST_SEGMENT_BYTES);
-        let largest = self.max_segment_bytes.max(first);
-        last.map_or(first, |last| last.saturating_mul(2).clamp(first, largest)).next_multiple_of(SLACK_BYTES)
-    }
-}
 
 /// Appends batches to a log.
 ///
@@ -68,12 +32,13 @@ impl WriterOptions {
 ///
 /// ```
 /// # use std::sync::Arc;
-/// use flightrec_journal::{Batch, DiskStorage, Reader, ScanItem, Seq, StoreId, Writer, WriterOptions};
+/// use flightrec_journal::{Batch, DiskStorage, Origin, Reader, ScanItem, Seq, StoreId, Writer, WriterOptions};
 ///
 /// # let dir = tempfile::tempdir()?;
 /// let storage = Arc::new(DiskStorage::new(dir.path()));
 /// let store = StoreId::from_bytes([1; 16]);
-/// let (mut writer, recovery) = Writer::open(storage.clone(), store, WriterOptions::default())?;
+/// let origin = Origin::genesis(store);
+/// let (mut writer, recovery) = Writer::open(storage.clone(), store, origin, WriterOptions::default())?;
 /// assert!(recovery.was_clean && recovery.last_seq.is_none());
 ///
 /// let mut batch = Batch::new(0);
@@ -82,7 +47,7 @@ impl WriterOptions {
 /// assert_eq!(writer.durable_seq(), None); // written only
 /// assert_eq!(writer.sync()?, Some(Seq::FIRST));
 ///
-/// let reader = Reader::open(storage, store)?;
+/// let reader = Reader::open(storage, store, origin)?;
 /// let Some(ScanItem::Block(block)) = reader.cursor(Seq::FIRST).next()? else { panic!("a block") };
 /// assert_eq!(block.records().next(), Some((Seq::FIRST, &b"hello"[..])));
 /// writer.close()?;
@@ -109,6 +74,8 @@ struct Active {
     file: Arc<dyn StorageFile>,
     id: SegmentId,
     capacity: u64,
+    /// The seq of its first record, also when there is none yet.
+    first_seq: Seq,
     /// Up to where the file has been filled with zeros or blocks.
     filled: u64,
     /// The end of the last frame.
@@ -120,7 +87,7 @@ struct Active {
 }
 
 impl Writer {
-    /// Opens the log of `store`, or begins it, and recovers its tail.
+    /// Opens the log of `store`, or begins it, and recovers its tail. What lies before `origin` is not looked at.
     ///
     /// When this returns, everything that [`Recovery::last_seq`] covers is durable. Damage does not hinder opening: it
     /// is reported, left in place, and the log goes on behind it.
@@ -131,15 +98,16 @@ impl Writer {
     pub fn open(
         storage: Arc<dyn Storage>,
         store: StoreId,
+        origin: Origin,
         options: WriterOptions,
     ) -> Result<(Self, Recovery), OpenError> {
-        let (resume, recovery) = recover(&*storage, store)?;
+        let (resume, recovery) = recover(&*storage, store, &origin)?;
         let encoder = Encoder::new(options.compression).context("set up compression for", "")?;
         let mut preparer = Preparer::new(Arc::clone(&storage), options.prepare);
         let active = match resume.place {
-            ResumeAt::Segment { file, id, capacity, used, closed } => {
+            ResumeAt::Segment { file, id, capacity, first_seq, used, closed } => {
                 let filled = file.len().context("measure", &segment_path(id))?;
-                Active { file, id, capacity, filled, used, closed, dirty: false }
+                Active { file, id, capacity, first_seq, filled, used, closed, dirty: false }
             }
             ResumeAt::NewSegment { id, after_loss, last_capacity } => {
                 let header = SegmentHeader {
@@ -180,7 +148,7 @@ impl Writer {
         (self.durable > 0).then_some(Seq::new(self.durable))
     }
 
-    /// The last link of the hash chain: kept elsewhere together with the seq, it proves later what the log held.
+    /// The last link of the hash chain, as of the last block: kept elsewhere together with the seq, it proves later what the log held.
     pub fn chain_head(&self) -> ChainHash {
         self.chain
     }
@@ -219,6 +187,22 @@ impl Writer {
         let result = self.sync_active();
         self.guard(result)?;
         Ok(self.durable_seq())
+    }
+
+    /// Goes on in the next segment at once, and answers where that begins: everything before it is durable, and nothing
+    /// more is written to the segments before. When the active segment holds no block it stays the active one.
+    ///
+    /// # Errors
+    ///
+    /// Any failure poisons the writer.
+    pub fn roll_now(&mut self) -> Result<Origin, WriteError> {
+        self.check_poison()?;
+        if self.active.first_seq < self.next_seq {
+            let planned = self.options.capacity_after_part(self.active.capacity, self.active.used);
+            let result = self.roll(planned, 0);
+            self.guard(result)?;
+        }
+        Ok(Origin { segment: self.active.id, seq: self.next_seq, chain: self.chain })
     }
 
     /// Closes the log in an orderly way: all durable, end marker written, file cut to its exact length.
@@ -266,9 +250,13 @@ impl Writer {
     ) -> Result<BlockRef, IoFailure> {
         let frame_len = frame.len() as u64;
         if self.active.used + frame_len + RESERVE_BYTES > self.active.capacity {
-            self.roll(frame_len)?;
+            self.roll(self.options.capacity_after(Some(self.active.capacity)), frame_len)?;
         }
         self.active.make_room(frame_len, self.options.grow_bytes)?;
+        let mut link = LinkHasher::new(self.chain, self.next_seq, batch.len() as u32, batch.stamp_us());
+        for hash in batch.hashes() {
+            link.push(hash);
+        }
         let mut header = FrameHeader {
             kind: FrameKind::Batch,
             codec,
@@ -279,13 +267,14 @@ impl Writer {
             durable_seq: self.durable,
             stamp_us: batch.stamp_us(),
             prev: self.chain,
-            digest: self.chain,
+            link: link.finish(),
+            digest: [0; 32],
         };
         let offset = self.active.used;
         header.seal(Place { store: self.store, segment: self.active.id, offset }, frame);
         self.active.write(frame)?;
         self.active.closed = false;
-        self.chain = header.digest;
+        self.chain = header.link;
         self.next_seq = header.next_seq();
         if self.active.used > self.active.capacity / 2 {
             self.preparer.begin(self.options.capacity_after(Some(self.active.capacity)));
@@ -310,10 +299,9 @@ impl Writer {
 
     /// Goes on in the next segment. Its file is complete and named before the old one is sealed, so that an end marker
     /// always has a successor; and the old one is sealed before anything is appended to the new one.
-    fn roll(&mut self, frame_len: u64) -> Result<(), IoFailure> {
+    fn roll(&mut self, planned: u64, frame_len: u64) -> Result<(), IoFailure> {
         // Until the marker is durable the old segment must end in zeros, also when it was closed and cut before.
         self.active.make_room(FRAME_HEADER_BYTES as u64, 0)?;
-        let planned = self.options.capacity_after(Some(self.active.capacity));
         let needed = (HEADER_BYTES as u64 + frame_len + RESERVE_BYTES).next_multiple_of(SLACK_BYTES);
         let header = SegmentHeader {
             version: FormatVersion::CURRENT,
@@ -341,9 +329,8 @@ impl Writer {
             self.active.make_room(FRAME_HEADER_BYTES as u64, self.options.grow_bytes)?;
             let offset = self.active.used;
             let place = Place { store: self.store, segment: self.active.id, offset };
-            let (header, bytes) = marker(FrameKind::Close, place, self.next_seq, self.durable, self.chain);
+            let bytes = marker(FrameKind::Close, place, self.next_seq, self.durable, self.chain);
             self.active.write(&bytes)?;
-            self.chain = header.digest;
             self.sync_active()?;
         }
         let path = segment_path(self.active.id);
@@ -360,6 +347,7 @@ impl Active {
             file,
             id: header.segment,
             capacity,
+            first_seq: header.first_seq,
             filled: capacity,
             used: HEADER_BYTES as u64,
             closed: false,

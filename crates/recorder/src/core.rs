@@ -9,7 +9,7 @@ use flightrec_events::families::work::{RecorderEventsDropped, RecorderOpened, Re
 use flightrec_events::lifecycle::{self, Life};
 use flightrec_events::{Actor, CheckedEvent, Count, Event, Id, Label, Payload, Rule, Timestamp, Violation};
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
-use flightrec_journal::{Batch, BlockRef, ChainHash, Recovery, WriteError, Writer};
+use flightrec_journal::{Batch, BlockRef, ChainHash, RecordHash, Recovery, WriteError, Writer};
 use rustc_hash::FxHashMap;
 
 use crate::drops::DropCounter;
@@ -229,8 +229,8 @@ impl Core {
             self.append(pending, staged, recorded_at)?;
         }
         let mut outcomes = Vec::with_capacity(count);
-        prepared.try_for_each(|event, stored, digest| {
-            outcomes.push(self.admit_one(event, stored, digest, mode, pending)?);
+        prepared.try_for_each(|event, stored, hash| {
+            outcomes.push(self.admit_one(event, stored, hash, mode, pending)?);
             Ok::<(), CommitError>(())
         })?;
         Ok(Ok(outcomes))
@@ -241,10 +241,11 @@ impl Core {
         &mut self,
         event: CheckedEvent,
         stored: &[u8],
-        digest: ContentDigest,
+        hash: RecordHash,
         mode: Mode,
         pending: &mut Vec<(u64, CheckedEvent)>,
     ) -> Result<Outcome, CommitError> {
+        let digest = ContentDigest::of(&hash);
         let held = if sabotaged(Sabotage::SkipIdempotency) { None } else { self.identity.find(event.event_id)? };
         if let Some(held) = held {
             let conflict =
@@ -256,7 +257,7 @@ impl Core {
         }
         let seq = self.writer.next_seq().get() + pending.len() as u64;
         self.identity.insert(event.event_id, digest);
-        self.batch.push(stored);
+        self.batch.push_hashed(stored, hash);
         pending.push((seq, event));
         Ok(Outcome::Recorded { seq })
     }

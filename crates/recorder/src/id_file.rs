@@ -237,7 +237,7 @@ impl IdFile {
 }
 
 /// The first eight bytes of the SHA-256.
-pub(crate) fn short_digest(bytes: &[u8]) -> [u8; 8] {
+fn short_digest(bytes: &[u8]) -> [u8; 8] {
     let mut short = [0; 8];
     short.copy_from_slice(&Sha256::digest(bytes)[..8]);
     short

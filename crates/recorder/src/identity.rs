@@ -8,11 +8,11 @@ use std::io;
 use std::sync::Arc;
 
 use flightrec_events::{CheckedEvent, EventId};
-use flightrec_journal::{Reader as JournalReader, ScanItem, Seq, Storage, StoreId};
+use flightrec_journal::{Reader as JournalReader, RecordHash, ScanItem, Seq, Storage, StoreId};
 use rustc_hash::FxHashMap;
 
 use crate::derived::DIR;
-use crate::id_file::{Entry, IdFile, damaged, parse_name, short_digest, write_entries};
+use crate::id_file::{Entry, IdFile, damaged, parse_name, write_entries};
 
 /// How many ids are kept in memory before they are put into a file.
 pub(crate) const MAX_ACTIVE: usize = 262_144;
@@ -22,8 +22,8 @@ pub(crate) const MAX_ACTIVE: usize = 262_144;
 pub(crate) struct ContentDigest([u8; 8]);
 
 impl ContentDigest {
-    pub(crate) fn of(stored: &[u8]) -> Self {
-        Self(short_digest(stored))
+    pub(crate) fn of(stored: &RecordHash) -> Self {
+        Self(std::array::from_fn(|i| stored.as_bytes()[i]))
     }
 }
 
@@ -137,7 +137,7 @@ impl Identity {
             for (seq, stored) in block.records().filter(|(seq, _)| (*first_seq..=*last_seq).contains(&seq.get())) {
                 let event = CheckedEvent::decode(stored)
                     .map_err(|error| io::Error::other(format!("event {seq} cannot be read: {error}")))?;
-                entries.push((*event.event_id.as_bytes(), ContentDigest::of(stored).0));
+                entries.push((*event.event_id.as_bytes(), ContentDigest::of(&RecordHash::of(stored)).0));
             }
             reached = block.reference.last_seq().get();
         }

@@ -3,7 +3,9 @@
 use std::sync::{Arc, RwLock};
 
 use flightrec_events::{CheckedEvent, Registry, Timestamp};
-use flightrec_journal::{Block, Cursor, Damage, Reader as JournalReader, ScanItem, Seq, Storage, Writer};
+use flightrec_journal::{
+    Block, Cursor, Damage, Origin, Reader as JournalReader, RecordHash, ScanItem, Seq, Storage, Writer,
+};
 
 use crate::artifacts::Artifacts;
 use crate::core::{Core, Parts};
@@ -40,8 +42,8 @@ pub(crate) fn writer(
         files.declare(&mut registry, declaration)?;
     }
     let registry = Arc::new(registry);
-    let (writer, recovery) = Writer::open(Arc::clone(&storage), files.id, options.journal)?;
-    let journal = JournalReader::open(Arc::clone(&storage), files.id)?;
+    let (writer, recovery) = Writer::open(Arc::clone(&storage), files.id, Origin::genesis(files.id), options.journal)?;
+    let journal = JournalReader::open(Arc::clone(&storage), files.id, Origin::genesis(files.id))?;
     let (mut projection, unusable) = put_aside(&files, &journal)?;
     let last_seq = writer.next_seq().get() - 1;
     if unusable.is_some() || projection.last_seq > Some(last_seq) {
@@ -73,7 +75,7 @@ pub(crate) fn writer(
 /// Opens a store to read. Nothing is written, and a writer may be at work meanwhile.
 pub(crate) fn reader(storage: Arc<dyn Storage>) -> Result<Reader, OpenError> {
     let files = StoreFiles::open(Arc::clone(&storage))?;
-    let journal = JournalReader::open(Arc::clone(&storage), files.id)?;
+    let journal = JournalReader::open(Arc::clone(&storage), files.id, Origin::genesis(files.id))?;
     let (projection, _) = put_aside(&files, &journal)?;
     let cursor = journal.cursor(after(projection.last_seq));
     let artifacts = Artifacts::of_reader(storage);
@@ -119,7 +121,7 @@ fn catch_up(journal: &JournalReader, projection: &mut Projection, identity: &mut
                         projection.apply(seq.get(), recorded_at, &event);
                     }
                     if seq.get() > identity.filed_seq() {
-                        identity.insert(event.event_id, ContentDigest::of(stored));
+                        identity.insert(event.event_id, ContentDigest::of(&RecordHash::of(stored)));
                     }
                 }
                 if identity.is_full() {

@@ -1,4 +1,4 @@
-//! From checked events to what the journal keeps: redacted first, then encoded, then digested.
+//! From checked events to what the journal keeps: redacted first, then encoded, then hashed.
 //!
 //! A batch is prepared on the thread of its caller, so that callers share the work among them; a
 //! single event on the writer's, so that its caller is not kept. See docs/adr/0005.
@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use flightrec_events::CheckedEvent;
+use flightrec_journal::RecordHash;
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
 
-use crate::identity::ContentDigest;
 use crate::redact::Redactor;
 
 /// Events with their stored forms.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
-    events: Vec<(CheckedEvent, ContentDigest)>,
+    events: Vec<(CheckedEvent, RecordHash)>,
     /// All stored forms, one after the other.
     stored: Vec<u8>,
     /// Where each stored form ends.
@@ -22,7 +22,7 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Redacts and encodes, in that order.
+    /// Redacts, encodes and hashes, in that order.
     pub(crate) fn new(events: Vec<CheckedEvent>, redactor: &Arc<Redactor>) -> Self {
         let mut prepared = Self { events: Vec::with_capacity(events.len()), ..Self::default() };
         for mut event in events {
@@ -31,8 +31,8 @@ impl Prepared {
             }
             let start = prepared.stored.len();
             event.encode(&mut prepared.stored);
-            let digest = ContentDigest::of(&prepared.stored[start..]);
-            prepared.events.push((event, digest));
+            let hash = RecordHash::of(&prepared.stored[start..]);
+            prepared.events.push((event, hash));
             prepared.ends.push(prepared.stored.len());
         }
         prepared
@@ -43,14 +43,14 @@ impl Prepared {
         self.stored.len() + 4 * self.events.len()
     }
 
-    /// Calls `each` with every event, its stored form and the digest of that, in order.
+    /// Calls `each` with every event, its stored form and the hash of that, in order.
     pub(crate) fn try_for_each<E>(
         self,
-        mut each: impl FnMut(CheckedEvent, &[u8], ContentDigest) -> Result<(), E>,
+        mut each: impl FnMut(CheckedEvent, &[u8], RecordHash) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut start = 0;
-        for ((event, digest), end) in self.events.into_iter().zip(self.ends) {
-            each(event, &self.stored[start..end], digest)?;
+        for ((event, hash), end) in self.events.into_iter().zip(self.ends) {
+            each(event, &self.stored[start..end], hash)?;
             start = end;
         }
         Ok(())
@@ -62,7 +62,7 @@ impl Prepared {
 pub(crate) enum Submitted {
     /// As it was checked.
     Checked(Vec<CheckedEvent>),
-    /// Redacted and encoded.
+    /// Redacted, encoded and hashed.
     Prepared(Prepared),
 }
 

@@ -89,7 +89,7 @@ impl Reader {
         files.registry()?;
         // What was put aside is taken first: the log, which only grows, holds all of it then.
         let (aside, unusable) = open::put_aside(files, self.journal())?;
-        let report = flightrec_journal::verify(&files.storage, files.id, |at| {
+        let report = flightrec_journal::verify(&files.storage, files.id, self.journal().origin(), |at| {
             progress(VerifyStep { stage: VerifyStage::Log, events: at.records });
         })
         .map_err(ReadError::from)?;

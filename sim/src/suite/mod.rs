@@ -3,6 +3,7 @@
 mod calls;
 mod cuts;
 mod forge;
+mod forged;
 mod model;
 mod places;
 mod tamper;
@@ -15,9 +16,10 @@ use crate::script::{Script, open};
 
 pub use calls::{failed_calls, lost_syncs, no_space, replaced_files};
 pub use cuts::{crashes_in_recovery, power_cuts};
+pub use forged::forged_blocks;
 pub use model::model_runs;
 pub use places::misplaced_segments;
-pub use tamper::{cut_files, flipped_bits, forged_blocks};
+pub use tamper::{cut_files, flipped_bits};
 
 /// A suite: its name, the cases it must reach, and how it runs.
 pub struct Suite {
@@ -39,13 +41,13 @@ pub const SUITES: [Suite; 11] = [
     Suite { name: "crashes-in-recovery", floor: 2_000, run: crashes_in_recovery },
     Suite { name: "flipped-bits", floor: 64_000, run: flipped_bits },
     Suite { name: "cut-files", floor: 8_000, run: cut_files },
-    Suite { name: "forged-blocks", floor: 20, run: forged_blocks },
+    Suite { name: "forged-blocks", floor: 8_000, run: forged_blocks },
     Suite { name: "misplaced-segments", floor: 30, run: misplaced_segments },
     Suite { name: "model-runs", floor: 256, run: model_runs },
 ];
 
 /// For each way to break the journal, suites of which at least one must notice.
-pub const SABOTAGE: [(Sabotage, &[&str]); 13] = [
+pub const SABOTAGE: [(Sabotage, &[&str]); 14] = [
     (Sabotage::SkipSync, &["power-cuts"]),
     (Sabotage::NoDigestCheck, &["flipped-bits"]),
     (Sabotage::RetryFailedSync, &["lost-syncs"]),
@@ -59,11 +61,12 @@ pub const SABOTAGE: [(Sabotage, &[&str]); 13] = [
     (Sabotage::TrustCache, &["lost-syncs"]),
     (Sabotage::NoSealSync, &["power-cuts"]),
     (Sabotage::NoChainCheck, &["forged-blocks"]),
+    (Sabotage::NoLinkCheck, &["forged-blocks"]),
 ];
 
 /// The workloads of the exhaustive suites.
 fn scripts() -> Vec<Script> {
-    vec![Script::careful(11), Script::rolling(12), Script::random(13), Script::random(14)]
+    vec![Script::careful(11), Script::rolling(12), Script::trimming(15), Script::random(13), Script::random(14)]
 }
 
 /// What must hold on any disk that a fault left behind: reading gives a promised prefix; opening recovers it; it can be
@@ -83,9 +86,13 @@ fn settle(image: &SimStorage, history: &mut History, script: &Script, seed: u64)
     history.check_all(image);
     let after = image.crash(seed);
     history.check_all(&after);
-    let (writer, recovery) =
-        flightrec_journal::Writer::open(std::sync::Arc::new(after.clone()), crate::history::STORE, script.options)
-            .expect("a log without damage opens");
+    let (writer, recovery) = flightrec_journal::Writer::open(
+        std::sync::Arc::new(after.clone()),
+        crate::history::STORE,
+        history.origin(),
+        script.options,
+    )
+    .expect("a log without damage opens");
     assert_eq!(recovery.truncated_bytes, 0, "all was synced: nothing is torn");
     assert_eq!(recovery.damage, Vec::new());
     history.recovered(recovery.last_seq.map_or(0, flightrec_journal::Seq::get));

@@ -68,10 +68,10 @@ fn any_fault(rng: &mut Rng) -> Fault {
 /// A reader follows while a writer writes, rolls and re-opens: it sees each batch once, in order.
 fn follow(storage: &SimStorage, history: &mut History, script: &Script, rng: &mut Rng) {
     let shared: Arc<dyn Storage> = Arc::new(storage.clone());
-    let reader = Reader::open(shared, STORE).expect("a reader opens");
+    let reader = Reader::open(shared, STORE, history.origin()).expect("a reader opens");
     let mut writer = crate::script::open(storage, history, script.options).expect("nothing fails here");
     let mut cursor = reader.cursor(Seq::FIRST);
-    let mut seen = drain(&mut cursor, history, 0);
+    let mut seen = drain(&mut cursor, history, history.origin().seq.get() - 1);
     for _ in 0..rng.below(14) {
         if rng.once_in(6) {
             if rng.once_in(2) {
@@ -86,6 +86,9 @@ fn follow(storage: &SimStorage, history: &mut History, script: &Script, rng: &mu
         if rng.once_in(2) {
             seen = drain(&mut cursor, history, seen);
             assert_eq!(seen, history.submitted(), "a reader sees what is written");
+            if rng.once_in(4) {
+                crate::script::trim(storage, history, &mut writer).expect("nothing fails here");
+            }
         }
     }
     writer.close().expect("nothing fails here");

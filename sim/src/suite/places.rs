@@ -6,7 +6,7 @@ use flightrec_journal::{Compression, Damage, DamageKind, OpenError, Reader, Stor
 
 use super::tamper::{Files, Sample};
 use crate::disk::SimStorage;
-use crate::history::STORE;
+use crate::history::{STORE, genesis};
 
 fn has(damage: &[Damage], kind: DamageKind) -> bool {
     damage.iter().any(|one| one.kind == kind)
@@ -82,7 +82,7 @@ fn foreign(sample: &Sample, other: &Sample) -> u64 {
 
 fn all_foreign(files: &Files) -> bool {
     let shared: Arc<dyn Storage> = Arc::new(SimStorage::with_files(files, 1));
-    matches!(Reader::open(shared, STORE), Err(OpenError::ForeignStore { .. }))
+    matches!(Reader::open(shared, STORE, genesis()), Err(OpenError::ForeignStore { .. }))
 }
 
 fn older(sample: &Sample) -> u64 {
@@ -116,5 +116,5 @@ fn older(sample: &Sample) -> u64 {
 
 fn head_of(files: &Files) -> flightrec_journal::ChainHash {
     let shared: Arc<dyn Storage> = Arc::new(SimStorage::with_files(files, 1));
-    flightrec_journal::verify(&shared, STORE, |_| ()).expect("a healthy disk").chain_head
+    flightrec_journal::verify(&shared, STORE, genesis(), |_| ()).expect("a healthy disk").chain_head
 }

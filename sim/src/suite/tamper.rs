@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flightrec_journal::{
-    Batch, ChainHash, Compression, Damage, OpenError, ReadError, Reader, ScanItem, Seq, Storage, StoreId, Torn, Writer,
-    WriterOptions, verify,
+    Batch, ChainHash, Compression, Damage, OpenError, Origin, ReadError, Reader, ScanItem, SegmentId, Seq, Storage,
+    StoreId, Torn, Writer, WriterOptions, verify,
 };
 
 use super::forge;
 use crate::disk::SimStorage;
-use crate::history::{History, STORE};
+use crate::history::{History, STORE, genesis};
 use crate::script::small_options;
 
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
@@ -22,6 +22,8 @@ pub(super) struct Sample {
     pub(super) chain_head: ChainHash,
     /// The last record of which a later block says that it was synced.
     pub(super) proven: u64,
+    /// The log was closed in the end.
+    pub(super) closed: bool,
     /// How the files looked after each orderly close.
     pub(super) older: Vec<Files>,
 }
@@ -44,14 +46,15 @@ impl Sample {
         Self::build(store, seed, compression, true)
     }
 
-    fn build(store: StoreId, seed: u64, compression: Compression, close: bool) -> Self {
+    pub(super) fn build(store: StoreId, seed: u64, compression: Compression, close: bool) -> Self {
         let storage = SimStorage::new(seed);
         let mut history = History::new(seed);
         let shared: Arc<dyn Storage> = Arc::new(storage.clone());
         let (mut proven, mut chain_head, mut older) = (0, ChainHash::from_bytes([0; 32]), Vec::new());
         for generation in 0..3 {
             let (mut writer, _) =
-                Writer::open(Arc::clone(&shared), store, options(compression)).expect("a healthy disk");
+                Writer::open(Arc::clone(&shared), store, Origin::genesis(store), options(compression))
+                    .expect("a healthy disk");
             history.recovered(history.submitted());
             for block in 0..5 {
                 proven = writer.durable_seq().map_or(0, Seq::get);
@@ -59,6 +62,14 @@ impl Sample {
                 if block % 2 == 1 {
                     writer.sync().expect("a healthy disk");
                 }
+            }
+            // At the end of all there are blocks in the newest segment that later ones prove to be durable.
+            let mut newest = (SegmentId::FIRST, 0);
+            while generation == 2 && newest.1 < 3 {
+                proven = writer.durable_seq().map_or(0, Seq::get);
+                let block = writer.append(&history.submit(1, 60)).expect("a healthy disk");
+                writer.sync().expect("a healthy disk");
+                newest = (block.segment, if block.segment == newest.0 { newest.1 + 1 } else { 1 });
             }
             chain_head = writer.chain_head();
             if generation < 2 || close {
@@ -77,9 +88,9 @@ impl Sample {
         assert!(judged.count() >= 2, "blocks of the newest segment are proven to be durable");
         if close {
             let shared: Arc<dyn Storage> = Arc::new(SimStorage::with_files(&files, 0));
-            chain_head = verify(&shared, store, |_| ()).expect("a healthy disk").chain_head;
+            chain_head = verify(&shared, store, Origin::genesis(store), |_| ()).expect("a healthy disk").chain_head;
         }
-        Self { files, history, chain_head, proven, older }
+        Self { files, history, chain_head, proven, closed: close, older }
     }
 
     /// Reads changed files: whatever is served must be what was written, and whatever is not must be reported.
@@ -90,7 +101,7 @@ impl Sample {
     /// As [`judge`](Self::judge); that `verify` finds what the cursor finds can be left to some of the cases.
     fn judge_by(&self, files: &Files, what: &str, by_both: bool) -> Result<Judged, String> {
         let shared: Arc<dyn Storage> = Arc::new(SimStorage::with_files(files, 1));
-        let reader = match Reader::open(Arc::clone(&shared), STORE) {
+        let reader = match Reader::open(Arc::clone(&shared), STORE, genesis()) {
             Ok(reader) => reader,
             Err(error @ (OpenError::NewerFormat { .. } | OpenError::ForeignStore { .. })) => {
                 return Err(error.to_string());
@@ -113,12 +124,14 @@ impl Sample {
                     }
                 }
                 Err(error @ ReadError::NewerFormat { .. }) => return Err(error.to_string()),
-                Err(error @ (ReadError::Io(_) | ReadError::Damaged(_))) => panic!("{what}: {error}"),
+                Err(error @ (ReadError::Io(_) | ReadError::BeforeOrigin { .. } | ReadError::Damaged(_))) => {
+                    panic!("{what}: {error}")
+                }
             }
         }
         let (mut torn, mut chain_head) = (None, ChainHash::from_bytes([0; 32]));
         if by_both || damage.is_empty() {
-            let report = verify(&shared, STORE, |_| ()).expect("what the cursor read can be verified");
+            let report = verify(&shared, STORE, genesis(), |_| ()).expect("what the cursor read can be verified");
             assert_eq!(report.damage, damage, "{what}: cursor and verify agree");
             assert_eq!(report.records, served.len() as u64, "{what}: cursor and verify agree");
             (torn, chain_head) = (report.torn_tail, report.chain_head);
@@ -148,7 +161,7 @@ impl Sample {
     fn write_on(&self, files: &Files, before: &Judged, what: &str) {
         let storage = SimStorage::with_files(files, 2);
         let shared: Arc<dyn Storage> = Arc::new(storage.clone());
-        let (mut writer, _) = Writer::open(Arc::clone(&shared), STORE, options(Compression::Off))
+        let (mut writer, _) = Writer::open(Arc::clone(&shared), STORE, genesis(), options(Compression::Off))
             .unwrap_or_else(|error| panic!("{what}: {error}"));
         let first_new = writer.next_seq();
         let mut batch = Batch::new(0);
@@ -156,7 +169,7 @@ impl Sample {
         writer.append(&batch).expect("a healthy disk");
         writer.sync().expect("a healthy disk");
         writer.close().expect("a healthy disk");
-        let reader = Reader::open(Arc::clone(&shared), STORE).expect("it opened before");
+        let reader = Reader::open(Arc::clone(&shared), STORE, genesis()).expect("it opened before");
         let mut cursor = reader.cursor(Seq::FIRST);
         let records = self.history.records();
         let (mut served, mut damage, mut new) = (Vec::new(), 0, false);
@@ -244,68 +257,4 @@ pub fn cut_files() -> u64 {
         }
     }
     cases
-}
-
-/// An attacker changes blocks and makes their digests right: the chain tells, up to the last link kept elsewhere.
-pub fn forged_blocks() -> u64 {
-    let sample = Sample::closed(STORE, 9, Compression::Off);
-    let mut cases = 0;
-    for name in sample.files.keys() {
-        let segment = forge::segment_of(name);
-        let frames = forge::frames(&sample.files[name]);
-        for (number, frame) in frames.iter().enumerate().filter(|(_, frame)| frame.records > 0) {
-            let what = format!("{name}, block of {}", frame.first_seq);
-            let mut edited = sample.files.clone();
-            let bytes = edited.get_mut(name).expect("the file is there");
-            bytes[frame.end() - 1] ^= 1;
-            forge::reseal(bytes, STORE, segment, frame.offset);
-            first_bad_is(&sample, &edited, frame.first_seq, &format!("{what} edited"));
-
-            // All that follows in the segment is chained anew: then the next segment, or the kept link, tells.
-            let mut chained = edited.clone();
-            let bytes = chained.get_mut(name).expect("the file is there");
-            forge::rechain(bytes, STORE, segment, number);
-            let judged = lenient(&sample, &chained);
-            let last = Some(name) == sample.files.keys().next_back();
-            assert_eq!(judged.damage.is_empty(), last, "{what} chained anew: {:?}", judged.damage);
-            assert!(!last || judged.chain_head != sample.chain_head, "{what}: the kept link tells");
-
-            let mut gone = sample.files.clone();
-            let bytes = gone.get_mut(name).expect("the file is there");
-            bytes.drain(frame.offset..frame.end());
-            forge::reseal_from(bytes, STORE, segment, frame.offset);
-            first_bad_is(&sample, &gone, frame.first_seq, &format!("{what} removed"));
-
-            let mut doubled = sample.files.clone();
-            let bytes = doubled.get_mut(name).expect("the file is there");
-            let copy = bytes[frame.offset..frame.end()].to_vec();
-            bytes.splice(frame.end()..frame.end(), copy);
-            forge::reseal_from(bytes, STORE, segment, frame.end());
-            let judged = sample.judge(&doubled, &what).expect("it opens");
-            assert!(!judged.damage.is_empty() && judged.missing.is_empty(), "{what} doubled");
-            cases += 4;
-        }
-    }
-    cases
-}
-
-/// The damage names this record first.
-fn first_bad_is(sample: &Sample, files: &Files, first_seq: u64, what: &str) {
-    let judged = lenient(sample, files);
-    let named = judged.damage.iter().filter_map(|one| one.seq_from).min();
-    assert_eq!(named.map(Seq::get), Some(first_seq), "{what}: {:?}", judged.damage);
-}
-
-/// Verifies files whose records may be forged.
-fn lenient(sample: &Sample, files: &Files) -> Judged {
-    let shared: Arc<dyn Storage> = Arc::new(SimStorage::with_files(files, 3));
-    let report = verify(&shared, STORE, |_| ()).expect("a healthy disk");
-    let missing = sample.history.submitted() - report.records;
-    Judged {
-        served: Vec::new(),
-        missing: vec![0; missing as usize],
-        damage: report.damage,
-        torn: report.torn_tail,
-        chain_head: report.chain_head,
-    }
 }

@@ -49,6 +49,7 @@ switches! {
         trust_cache => TrustCache,
         no_seal_sync => NoSealSync,
         no_chain_check => NoChainCheck,
+        no_link_check => NoLinkCheck,
     }
     recorder {
         ack_before_sync => AckBeforeSync by "recorder_",

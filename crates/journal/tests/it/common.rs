@@ -4,10 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flightrec_journal::{
-    Batch, Compression, Cursor, DiskStorage, Prepare, Reader, ScanItem, Seq, Storage, StoreId, Writer, WriterOptions,
+    Batch, Compression, Cursor, DiskStorage, JournalReport, Origin, Prepare, Reader, ScanItem, Seq, Storage, StoreId,
+    Writer, WriterOptions, verify,
 };
 
 pub(crate) const STORE: StoreId = StoreId::from_bytes(*b"a store on disk.");
+
+/// Where a log begins that was never shortened.
+pub(crate) fn genesis() -> Origin {
+    Origin::genesis(STORE)
+}
 
 pub(crate) struct Store {
     pub(crate) dir: tempfile::TempDir,
@@ -26,11 +32,19 @@ impl Store {
     }
 
     pub(crate) fn writer_with(&self, options: WriterOptions) -> (Writer, flightrec_journal::Recovery) {
-        Writer::open(Arc::clone(&self.storage), STORE, options).expect("the log opens")
+        Writer::open(Arc::clone(&self.storage), STORE, genesis(), options).expect("the log opens")
     }
 
     pub(crate) fn reader(&self) -> Reader {
-        Reader::open(Arc::clone(&self.storage), STORE).expect("the log opens")
+        Reader::open(Arc::clone(&self.storage), STORE, genesis()).expect("the log opens")
+    }
+
+    pub(crate) fn verify(&self) -> JournalReport {
+        self.verify_from(genesis())
+    }
+
+    pub(crate) fn verify_from(&self, origin: Origin) -> JournalReport {
+        verify(&self.storage, STORE, origin, |_| ()).expect("the log reads")
     }
 
     pub(crate) fn segment(&self, number: u64) -> PathBuf {

@@ -1,6 +1,6 @@
 //! Opening, writing, rolling, closing, opening again.
 
-use flightrec_journal::{Seq, verify};
+use flightrec_journal::Seq;
 
 use crate::common::{Store, batch, drain, noise, small};
 
@@ -23,7 +23,7 @@ fn a_log_survives_orderly_and_other_ends() {
             writer.close().unwrap();
         }
     }
-    let report = verify(&store.storage, crate::common::STORE, |_| ()).unwrap();
+    let report = store.verify();
     assert_eq!((report.records, report.damage.len()), (written, 0));
     assert_eq!(report.torn_tail, None);
 }
@@ -52,7 +52,7 @@ fn segments_follow_one_another_and_are_sealed() {
         assert_eq!(records.len(), 120 - number);
         assert_eq!(records[0].0, reference.first_seq);
     }
-    let report = verify(&store.storage, crate::common::STORE, |_| ()).unwrap();
+    let report = store.verify();
     assert_eq!((report.chain_head, report.records), (head, 120));
     writer.close().unwrap();
     assert!(!store.dir.path().join("journal/next.frn").exists(), "nothing is left over");
@@ -65,7 +65,7 @@ fn a_closed_log_has_no_byte_too_many_and_closing_twice_adds_none() {
     writer.append(&batch([b"only"])).unwrap();
     writer.close().unwrap();
     let len = store.segment(1).metadata().unwrap().len();
-    assert_eq!(len, 4096 + (112 + 5) + 112);
+    assert_eq!(len, 4096 + (144 + 5) + 144);
     store.writer().close().unwrap();
     assert_eq!(store.segment(1).metadata().unwrap().len(), len);
     drop(store.writer());
@@ -87,7 +87,7 @@ fn a_torn_tail_is_cut_and_counted() {
     bytes[middle..].fill(0);
     std::fs::write(store.segment(1), bytes).unwrap();
 
-    let report = verify(&store.storage, crate::common::STORE, |_| ()).unwrap();
+    let report = store.verify();
     assert_eq!((report.records, report.damage.len()), (1, 0));
     assert_eq!(report.torn_tail.map(|torn| torn.offset), Some(torn.offset));
 

@@ -6,12 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use flightrec_journal::{
-    Access, Batch, DiskStorage, OpenError, Reader, Seq, Storage, StoreId, WriteError, Writer, read_file,
+    Access, Batch, DiskStorage, OpenError, Origin, Reader, Seq, Storage, StoreId, WriteError, Writer, read_file,
     write_file_atomically,
 };
 use sha2::{Digest, Sha256};
 
-use crate::common::{STORE, Store, batch, drain, small};
+use crate::common::{STORE, Store, batch, drain, genesis, small};
 
 #[test]
 fn a_second_lock_is_refused_until_the_first_is_gone() {
@@ -34,8 +34,8 @@ fn a_newer_format_is_refused_by_name_and_nothing_is_changed() {
     bytes[4064..4096].copy_from_slice(&digest);
     fs::write(store.segment(1), &bytes).unwrap();
     let errors = [
-        Writer::open(Arc::clone(&store.storage), STORE, small()).map(|_| ()).unwrap_err(),
-        Reader::open(Arc::clone(&store.storage), STORE).map(|_| ()).unwrap_err(),
+        Writer::open(Arc::clone(&store.storage), STORE, genesis(), small()).map(|_| ()).unwrap_err(),
+        Reader::open(Arc::clone(&store.storage), STORE, genesis()).map(|_| ()).unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(&error, OpenError::NewerFormat { found, .. } if found.get() == 2));
@@ -50,7 +50,8 @@ fn a_log_of_another_store_is_refused() {
     let store = Store::new();
     store.writer().close().unwrap();
     let other = StoreId::from_bytes([9; 16]);
-    let error = Writer::open(Arc::clone(&store.storage), other, small()).map(|_| ()).unwrap_err();
+    let error =
+        Writer::open(Arc::clone(&store.storage), other, Origin::genesis(other), small()).map(|_| ()).unwrap_err();
     assert!(matches!(&error, OpenError::ForeignStore { found, .. } if *found == STORE), "{error}");
 }
 
@@ -85,7 +86,7 @@ fn an_error_of_the_system_names_the_file_and_keeps_its_cause() {
     let store = Store::new();
     fs::create_dir_all(store.dir.path().join("journal/0000000001.frj")).unwrap();
     fs::create_dir_all(store.dir.path().join("journal/next.frn")).unwrap();
-    let error = Writer::open(Arc::clone(&store.storage), STORE, small()).map(|_| ()).unwrap_err();
+    let error = Writer::open(Arc::clone(&store.storage), STORE, genesis(), small()).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("journal/next.frn"), "{error}");
     assert!(error.source().is_some());
 }
