@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::io::Read as _;
 use std::time::Instant;
 
-use flightrec_events::{CheckedEvent, Registry};
+use flightrec_events::{Cell, CheckedEvent, Kind, Registry};
 
 /// How many events are timed together.
 const SLICE: usize = 1000;
@@ -61,6 +61,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             black_box(CheckedEvent::decode(black_box(bytes)).is_ok());
         }
     });
+    measure("shred", &events, |slice| {
+        for event in slice {
+            event.shred(&mut |leaf, cell| {
+                black_box((leaf, cell));
+            });
+        }
+    });
+    let rows: Vec<(Kind, Vec<Option<Owned>>)> = events.iter().filter_map(row).collect();
+    measure("assemble", &rows, |slice| {
+        for (kind, row) in slice {
+            let event = CheckedEvent::assemble(*kind, &mut |leaf| row.get(leaf)?.as_ref().map(Owned::cell));
+            black_box(event.is_ok());
+        }
+    });
     measure("write_json", &events, |slice| {
         out.clear();
         for event in slice {
@@ -69,6 +83,47 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         black_box(&out);
     });
     Ok(())
+}
+
+/// A cell that outlives its event.
+enum Owned {
+    Text(String),
+    Json(String),
+    Bytes(Vec<u8>),
+    Other(Cell<'static>),
+}
+
+impl Owned {
+    fn new(cell: Cell<'_>) -> Self {
+        match cell {
+            Cell::Text(text) => Self::Text(text.to_owned()),
+            Cell::Json(text) => Self::Json(text.to_owned()),
+            Cell::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+            Cell::Int(n) => Self::Other(Cell::Int(n)),
+            Cell::Time(time) => Self::Other(Cell::Time(time)),
+            Cell::Double(n) => Self::Other(Cell::Double(n)),
+            Cell::Bool(b) => Self::Other(Cell::Bool(b)),
+        }
+    }
+
+    fn cell(&self) -> Cell<'_> {
+        match self {
+            Self::Text(text) => Cell::Text(text),
+            Self::Json(text) => Cell::Json(text),
+            Self::Bytes(bytes) => Cell::Bytes(bytes),
+            Self::Other(cell) => *cell,
+        }
+    }
+}
+
+/// The leaves of an event of a built-in kind, by their numbers.
+fn row(event: &CheckedEvent) -> Option<(Kind, Vec<Option<Owned>>)> {
+    let mut row = Vec::new();
+    event.shred(&mut |leaf, cell| {
+        row.resize_with(leaf, || None);
+        row.push(Some(Owned::new(cell)));
+    });
+    Some((event.kind()?, row))
 }
 
 fn stored(event: &CheckedEvent) -> Vec<u8> {

@@ -5,6 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use crate::codec::{DecodeError, Decoder, Encoder, canonical_uuid, hex_array, to_hex};
+use crate::columns::{Cell, Cells, byte_array};
 use crate::json::Json;
 use crate::text::write_quoted;
 use crate::value::{Shape, Value};
@@ -80,6 +81,12 @@ impl Value for EventId {
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Ok(Self(input.array()?))
     }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        cells.put(Cell::Bytes(&self.0));
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        byte_array(cell).map(Self)
+    }
 }
 
 macro_rules! w3c_id {
@@ -143,6 +150,12 @@ macro_rules! w3c_id {
             }
             fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
                 Self::from_bytes(input.array()?).ok_or(DecodeError("an id is all zeros"))
+            }
+            fn shred(&self, cells: &mut Cells<'_>) {
+                cells.put(Cell::Bytes(&self.0));
+            }
+            fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+                Self::from_bytes(byte_array(cell)?).ok_or(DecodeError("an id is all zeros"))
             }
         }
     };

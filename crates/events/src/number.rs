@@ -1,6 +1,7 @@
 //! Numbers with bounds: counts, amounts of money, plain amounts.
 
 use crate::codec::{DecodeError, Decoder, Encoder};
+use crate::columns::{Cell, Cells, WRONG_TYPE};
 use crate::json::{Json, write_f64, write_u64};
 use crate::value::{Shape, Value};
 use crate::violation::{Rule, Violation};
@@ -64,6 +65,14 @@ impl Value for Count {
     }
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Self::new(input.varint()?).ok_or(DecodeError("a count is out of bounds"))
+    }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        // At most 2^53 - 1, so that it fits.
+        cells.put(Cell::Int(self.0 as i64));
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        let Cell::Int(value) = cell else { return Err(WRONG_TYPE) };
+        u64::try_from(value).ok().and_then(Self::new).ok_or(DecodeError("a count is out of bounds"))
     }
 }
 
@@ -174,6 +183,13 @@ impl Value for Number {
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Self::new(decode_amount(input)?).ok_or(DecodeError("a number is negative or not finite"))
     }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        cells.put(Cell::Double(self.0));
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        let Cell::Double(value) = cell else { return Err(WRONG_TYPE) };
+        Self::new(value).ok_or(DecodeError("a number is negative or not finite"))
+    }
 }
 
 impl Value for Usd {
@@ -191,6 +207,13 @@ impl Value for Usd {
     }
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Self::new(decode_amount(input)?).ok_or(DecodeError("an amount of money is out of bounds"))
+    }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        cells.put(Cell::Double(self.0));
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        let Cell::Double(value) = cell else { return Err(WRONG_TYPE) };
+        Self::new(value).ok_or(DecodeError("an amount of money is out of bounds"))
     }
 }
 

@@ -1,5 +1,5 @@
 //! The macro behind every table of fields: one declaration gives the struct, its checks, its JSON,
-//! its stored form, its schema row and its redaction, so that none can drift from another.
+//! its stored form, its columns, its schema row and its redaction, so that none can drift from another.
 
 /// Declares structs whose fields are rows of a table: `tag presence name: Type`.
 ///
@@ -28,6 +28,23 @@ macro_rules! record {
                     doc: concat!($($fdoc),+).trim_ascii(),
                 },)+
             ];
+        }
+
+        impl $name {
+            /// Puts its leaves, all but the row `_without` (0 for none).
+            pub(crate) fn shred_fields(&self, _without: u8, cells: &mut $crate::columns::Cells<'_>) {
+                $(if $tag != _without {
+                    record!(@shred $presence self.$field, cells);
+                })+
+            }
+
+            /// Takes its leaves; the row `_without` is the event's own session.
+            pub(crate) fn assemble_fields(
+                _without: u8,
+                row: &mut $crate::columns::Row<'_, '_>,
+            ) -> Result<Self, $crate::codec::DecodeError> {
+                Ok(Self { $($field: record!(@assemble $presence $tag $ty, _without, row),)+ })
+            }
         }
 
         impl $crate::value::Value for $name {
@@ -62,6 +79,16 @@ macro_rules! record {
                     return Err($crate::codec::DecodeError("it holds a field of a newer version"));
                 }
                 Ok(decoded)
+            }
+
+            fn shred_required(&self, cells: &mut $crate::columns::Cells<'_>) {
+                self.shred_fields(0, cells);
+            }
+
+            fn assemble_required(
+                row: &mut $crate::columns::Row<'_, '_>,
+            ) -> Result<Self, $crate::codec::DecodeError> {
+                Self::assemble_fields(0, row)
             }
 
             fn map_text(&mut self, map: &mut $crate::value::TextMap<'_>) {
@@ -129,6 +156,29 @@ macro_rules! record {
         $present >>= 1;
         if there { Some(<$ty as $crate::value::Value>::decode($input)?) } else { None }
     }};
+
+    (@shred required $value:expr, $cells:ident) => { $crate::value::Value::shred_required(&$value, $cells) };
+    (@shred nullable $value:expr, $cells:ident) => { record!(@shred optional $value, $cells) };
+    (@shred optional $value:expr, $cells:ident) => {
+        match &$value {
+            Some(value) => $crate::value::Value::shred(value, $cells),
+            None => $cells.absent(),
+        }
+    };
+
+    (@assemble required $tag:literal $ty:ty, $_without:ident, $row:ident) => {
+        if $tag == $_without {
+            <$ty as $crate::value::Value>::from_session($row)?
+        } else {
+            <$ty as $crate::value::Value>::assemble_required($row)?
+        }
+    };
+    (@assemble nullable $tag:literal $ty:ty, $_without:ident, $row:ident) => {
+        record!(@assemble optional $tag $ty, $_without, $row)
+    };
+    (@assemble optional $tag:literal $ty:ty, $_without:ident, $row:ident) => {
+        $row.take().map(<$ty as $crate::value::Value>::assemble).transpose()?
+    };
 
     (@map required $value:expr, $map:ident) => { $crate::value::Value::map_text(&mut $value, $map); };
     (@map nullable $value:expr, $map:ident) => { record!(@map optional $value, $map) };

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::{DecodeError, Decoder, Encoder, hex_array, to_hex, write_hex};
+use crate::columns::{Cell, Cells, Row, WRONG_TYPE, byte_array};
 use crate::json::{Json, write_str};
 use crate::value::{Shape, TextClass, TextMap, Value};
 use crate::violation::{Rule, Violation};
@@ -104,6 +105,15 @@ impl Value for Id {
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Ok(Self(input.str()?))
     }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        cells.put(Cell::Text(&self.0));
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        if let Cell::Text(text) = cell { Ok(Self(text.into())) } else { Err(WRONG_TYPE) }
+    }
+    fn from_session(row: &Row<'_, '_>) -> Result<Self, DecodeError> {
+        row.session().cloned().ok_or(DecodeError("it refers to a session it does not have"))
+    }
     fn map_text(&mut self, map: &mut TextMap<'_>) {
         if let Some(text) = map(TextClass::Token, &self.0) {
             self.0 = fitting(text, MAX_ID_BYTES).into();
@@ -174,6 +184,12 @@ impl<const MAX: usize> Value for Text<MAX> {
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Ok(Self(input.str()?))
     }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        cells.put(Cell::Text(&self.0));
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        if let Cell::Text(text) = cell { Ok(Self(text.into())) } else { Err(WRONG_TYPE) }
+    }
     fn map_text(&mut self, map: &mut TextMap<'_>) {
         if let Some(text) = map(TextClass::FreeText, &self.0) {
             self.0 = fitting(text, MAX).into();
@@ -236,6 +252,12 @@ impl Value for Sha256Hex {
     }
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Ok(Self(input.array()?))
+    }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        cells.put(Cell::Bytes(&self.0));
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        byte_array(cell).map(Self)
     }
 }
 
@@ -313,6 +335,12 @@ impl Value for ArtifactId {
     }
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Sha256Hex::decode(input).map(Self)
+    }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        self.0.shred(cells);
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        Sha256Hex::assemble(cell).map(Self)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::codec::{DecodeError, Decoder, Encoder};
+use crate::columns::{Cell, Cells, WRONG_TYPE};
 use crate::json::Json;
 use crate::value::{Shape, Value};
 use crate::violation::{Rule, Violation};
@@ -168,6 +169,8 @@ impl serde::Serialize for Timestamp {
     }
 }
 
+const OUTSIDE: DecodeError = DecodeError("a time is outside the years 1 to 9999");
+
 impl Value for Timestamp {
     const SHAPE: Shape = Shape::Timestamp;
 
@@ -183,8 +186,14 @@ impl Value for Timestamp {
         out.bytes(&self.0.to_le_bytes());
     }
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        Self::from_micros(i64::from_le_bytes(input.array()?))
-            .ok_or(DecodeError("a time is outside the years 1 to 9999"))
+        Self::from_micros(i64::from_le_bytes(input.array()?)).ok_or(OUTSIDE)
+    }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        cells.put(Cell::Time(self.0));
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        let Cell::Time(unix_us) = cell else { return Err(WRONG_TYPE) };
+        Self::from_micros(unix_us).ok_or(OUTSIDE)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every field type can do: be parsed, printed, stored, described and redacted.
 
 use crate::codec::{DecodeError, Decoder, Encoder};
+use crate::columns::{Cell, Cells, Row, WRONG_TYPE};
 use crate::json::Json;
 use crate::violation::{Rule, Violation};
 
@@ -93,6 +94,28 @@ pub(crate) trait Value: Sized {
     fn encode(&self, out: &mut Encoder<'_>);
     /// Reads its stored form.
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+    /// Puts it into one cell; as JSON where there is no simpler form.
+    fn shred(&self, cells: &mut Cells<'_>) {
+        cells.put_json(|out| self.write(out));
+    }
+    /// Reads it from its one cell.
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        let Cell::Json(text) = cell else { return Err(WRONG_TYPE) };
+        let json = Json::parse(text.as_bytes()).map_err(|_| DecodeError("a column does not hold JSON"))?;
+        Self::parse(&json).map_err(|_| DecodeError("JSON in a column is not what its field allows"))
+    }
+    /// Puts it into the cells of a required field: one, or those of its own fields.
+    fn shred_required(&self, cells: &mut Cells<'_>) {
+        self.shred(cells);
+    }
+    /// Reads it from the cells of a required field.
+    fn assemble_required(row: &mut Row<'_, '_>) -> Result<Self, DecodeError> {
+        Self::assemble(row.required()?)
+    }
+    /// Takes the event's own session for it.
+    fn from_session(_row: &Row<'_, '_>) -> Result<Self, DecodeError> {
+        Err(DecodeError("a field that is no id cannot be the session"))
+    }
     /// Offers every text in it to `map`, which answers with a replacement where there must be one.
     fn map_text(&mut self, _map: &mut TextMap<'_>) {}
     /// Checks the bounds that its type alone does not keep: lists can be built by hand.
@@ -125,6 +148,12 @@ impl Value for bool {
             1 => Ok(true),
             _ => Err(DecodeError("a boolean is neither 0 nor 1")),
         }
+    }
+    fn shred(&self, cells: &mut Cells<'_>) {
+        cells.put(Cell::Bool(*self));
+    }
+    fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+        if let Cell::Bool(value) = cell { Ok(value) } else { Err(WRONG_TYPE) }
     }
 }
 

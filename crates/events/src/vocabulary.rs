@@ -1,6 +1,7 @@
 //! Closed word lists. A word's number in the stored form is stable and never used again.
 
 use crate::codec::{DecodeError, Decoder, Encoder};
+use crate::columns::{Cell, Cells, WRONG_TYPE};
 use crate::json::{Json, write_str};
 use crate::value::{Shape, Value};
 use crate::violation::{Rule, Violation};
@@ -55,6 +56,13 @@ macro_rules! vocabulary {
                     $($tag => Ok(Self::$variant),)+
                     _ => Err(DecodeError(concat!("unknown ", stringify!($name)))),
                 }
+            }
+            fn shred(&self, cells: &mut Cells<'_>) {
+                cells.put(Cell::Text(self.as_str()));
+            }
+            fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
+                let Cell::Text(word) = cell else { return Err(WRONG_TYPE) };
+                Self::from_word(word).ok_or(DecodeError(concat!("unknown ", stringify!($name))))
             }
         }
     )+};

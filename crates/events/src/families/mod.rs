@@ -9,6 +9,7 @@ pub mod session;
 pub mod work;
 
 use crate::codec::{DecodeError, Decoder, Encoder};
+use crate::columns::{Cells, Row};
 use crate::declared::DeclaredPayload;
 use crate::json::Json;
 use crate::text::Id;
@@ -97,6 +98,11 @@ macro_rules! families {
                 match self { $(Kind::$variant => families!(@name $session),)+ }
             }
 
+            /// The tag of that field's row; 0 if the family has none. It is the first row everywhere.
+            pub(crate) const fn session_tag(self) -> u8 {
+                match self.session_field() { Some(_) => 1, None => 0 }
+            }
+
             /// The number in the stored form; never used again for another kind.
             pub const fn tag(self) -> u64 {
                 match self { $(Kind::$variant => $tag,)+ }
@@ -119,6 +125,12 @@ macro_rules! families {
 
             pub(crate) fn parse(self, json: &Json<'_>) -> Result<Payload, Violation> {
                 match self { $(Kind::$variant => $module::$variant::parse(json).map(Payload::$variant),)+ }
+            }
+
+            pub(crate) fn assemble(self, row: &mut Row<'_, '_>) -> Result<Payload, DecodeError> {
+                match self {
+                    $(Kind::$variant => $module::$variant::assemble_fields(self.session_tag(), row).map(Payload::$variant),)+
+                }
             }
 
             pub(crate) fn decode(self, input: &mut Decoder<'_>) -> Result<Payload, DecodeError> {
@@ -146,6 +158,13 @@ macro_rules! families {
 
             pub(crate) fn encode(&self, out: &mut Encoder<'_>) {
                 match self { $(Payload::$variant(payload) => payload.encode(out),)+ Payload::Declared(payload) => payload.encode(out) }
+            }
+
+            pub(crate) fn shred(&self, cells: &mut Cells<'_>) {
+                match self {
+                    $(Payload::$variant(payload) => payload.shred_fields(Kind::$variant.session_tag(), cells),)+
+                    Payload::Declared(_) => {}
+                }
             }
 
             pub(crate) fn map_text(&mut self, map: &mut TextMap<'_>) {
@@ -248,10 +267,11 @@ mod tests {
     }
 
     #[test]
-    fn the_session_field_is_a_required_row() {
+    fn the_session_field_is_the_first_row_and_required() {
         for &kind in Kind::ALL {
             if let Some(name) = kind.session_field() {
-                let row = kind.fields().iter().find(|row| row.name == name).unwrap();
+                let row = &kind.fields()[usize::from(kind.session_tag()) - 1];
+                assert_eq!(row.name, name);
                 assert_eq!(row.presence, crate::value::Presence::Required);
             }
         }
