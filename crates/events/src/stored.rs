@@ -14,6 +14,8 @@
 //! …        payload: a presence varint, then its values in table order
 //! ```
 
+use std::sync::Arc;
+
 use crate::checked::CheckedEvent;
 use crate::codec::{DecodeError, Decoder, Encoder};
 use crate::declared::DeclaredPayload;
@@ -103,6 +105,16 @@ impl CheckedEvent {
         };
         input.finish()?;
         Ok(Self::trusted(Box::new(event)))
+    }
+
+    /// The `model_session_id` of a stored event, without decoding the rest.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes do not begin like a stored event.
+    pub fn stored_session(stored: &[u8]) -> Result<Option<Arc<str>>, DecodeError> {
+        let mut input = Decoder::new(stored);
+        let head = Head::decode(&mut input)?;
+        if head.present & 1 == 1 { input.str().map(Some) } else { Ok(None) }
     }
 }
 

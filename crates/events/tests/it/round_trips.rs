@@ -14,6 +14,8 @@ fn the_stored_form_keeps_everything() {
         assert_eq!(back, event);
         assert_eq!(stored(&back), bytes);
         assert_eq!(back.kind(), Some(kind));
+        let session = CheckedEvent::stored_session(&bytes).unwrap();
+        assert_eq!(session.as_deref(), event.model_session_id.as_ref().map(flightrec_events::Id::as_str));
         if let Some(session) = &event.model_session_id {
             assert!(SessionPrefix::new(session.as_str()).matches(&bytes));
         }

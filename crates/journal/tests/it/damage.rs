@@ -72,3 +72,33 @@ fn a_cursor_goes_on_behind_damage() {
     assert!(lost >= 4);
     assert_eq!(records + lost, 60, "every record is served or reported");
 }
+
+#[test]
+fn a_lost_block_before_an_end_marker_breaks_no_chain() {
+    let store = Store::new();
+    let mut writer = store.writer();
+    let mut blocks = Vec::new();
+    for number in 0..4 {
+        blocks.push(writer.append(&batch([noise(number, 200)])).unwrap());
+        match number {
+            0 => {}
+            1 => drop(writer.roll_now().unwrap()),
+            _ => {
+                writer.close().unwrap();
+                writer = store.writer();
+            }
+        }
+    }
+    writer.close().unwrap();
+    for (number, bad) in blocks.iter().enumerate() {
+        let path = store.segment(bad.segment.get());
+        let whole = std::fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        bytes[(bad.offset + bad.stored_bytes - 1) as usize] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let report = store.verify();
+        assert_eq!(report.damage.len(), 1, "block {number}: {:?}", report.damage);
+        assert_eq!((report.damage[0].kind, report.records), (DamageKind::BadBlock, 3));
+        std::fs::write(&path, whole).unwrap();
+    }
+}

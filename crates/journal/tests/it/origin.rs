@@ -112,6 +112,32 @@ fn a_segment_that_is_not_sealed_soundly_tells_none() {
 }
 
 #[test]
+fn an_older_copy_of_a_segment_tells_no_origin() {
+    let store = Store::new();
+    let mut writer = store.writer();
+    writer.append(&batch([b"one"])).unwrap();
+    writer.close().unwrap();
+    let closed = fs::read(store.segment(1)).unwrap();
+    let mut writer = store.writer();
+    writer.roll_now().unwrap();
+    writer.close().unwrap();
+    let second = fs::read(store.segment(2)).unwrap();
+    let origins = |store: &Store| store.reader().origins().unwrap().len();
+    assert_eq!(origins(&store), 1);
+    fs::write(store.segment(1), &closed).unwrap();
+    assert_eq!(origins(&store), 0, "the end of a log is not the end of a segment");
+
+    fs::remove_file(store.segment(2)).unwrap();
+    let mut writer = store.writer();
+    writer.append(&batch([b"two"])).unwrap();
+    writer.roll_now().unwrap();
+    writer.close().unwrap();
+    assert_eq!(origins(&store), 1);
+    fs::write(store.segment(2), &second).unwrap();
+    assert_eq!(origins(&store), 0, "the next segment continues something else");
+}
+
+#[test]
 fn a_log_reads_and_verifies_and_is_written_on_without_its_first_segments() {
     let four = Four::new();
     let origin = four.origins[1];
