@@ -126,6 +126,21 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// The name of the damage that it is, never changed; `None` if the storage failed.
+    pub const fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Io(_) => None,
+            Self::Missing { .. } => Some("missing_segment"),
+            Self::WrongLength { .. } => Some("truncated"),
+            Self::NotParquet { .. } | Self::Damaged { .. } => Some("bad_segment"),
+            Self::ForeignStore { .. } => Some("foreign_store"),
+            Self::Swapped { .. } => Some("wrong_segment"),
+            Self::NewerFormat { .. } => Some("newer_format"),
+        }
+    }
+}
+
 /// Why the list of segments could not be read or replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {

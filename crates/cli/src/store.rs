@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flightrec_events::Registry;
+use flightrec_recorder::archive::ManifestError;
 use flightrec_recorder::journal::{OpenError as JournalOpenError, ReadError as JournalReadError};
 use flightrec_recorder::{
     AnswerError, ArtifactError, LookupError, OpenError, Options, ReadError, Reader, Recorder, VerifyError,
@@ -169,6 +170,19 @@ const fn exit_of_read(error: &ReadError) -> Exit {
             JournalReadError::Io(_) | JournalReadError::NewerFormat { .. } | JournalReadError::BeforeOrigin { .. } => {
                 Exit::Failed
             }
+        },
+        ReadError::Archive(error) => {
+            if error.kind().is_some() {
+                Exit::Damaged
+            } else {
+                Exit::Failed
+            }
+        }
+        ReadError::Manifest(error) => match error {
+            ManifestError::Damaged { .. } | ManifestError::ForeignStore { .. } | ManifestError::Broken { .. } => {
+                Exit::Damaged
+            }
+            ManifestError::Io(_) | ManifestError::NewerFormat { .. } => Exit::Failed,
         },
         ReadError::Event { .. } => Exit::Damaged,
         ReadError::Io { .. } => Exit::Failed,

@@ -38,6 +38,8 @@ pub(crate) struct Submission {
     pub(crate) events: Submitted,
     pub(crate) mode: Mode,
     pub(crate) cell: Option<Arc<Cell>>,
+    /// Whether the journal is to go on in a new segment behind them.
+    pub(crate) roll: bool,
 }
 
 /// What one block holds, until it is durable and can be folded.
@@ -67,6 +69,8 @@ pub(crate) struct Core {
     folded: (u64, ChainHash),
     /// The last position that the snapshot on disk covers.
     snapshot_seq: u64,
+    /// The journal's segment that holds the newest block.
+    segment: u64,
 }
 
 /// What the core is built from.
@@ -111,6 +115,7 @@ impl Core {
             batch: Batch::new(0),
             folded,
             snapshot_seq,
+            segment: 0,
         }
     }
 
@@ -152,7 +157,8 @@ impl Core {
             return Ok(());
         }
         let events = payloads.into_iter().filter_map(|payload| self.own_event(payload)).collect();
-        let mut group = vec![Submission { events: Submitted::Checked(events), mode: Mode::Lenient, cell: None }];
+        let mut group =
+            vec![Submission { events: Submitted::Checked(events), mode: Mode::Lenient, cell: None, roll: false }];
         self.commit(&mut group).map_err(|error| match error {
             CommitError::Write(error) => OpenError::Write(error),
             CommitError::Identity(source) => {
@@ -175,6 +181,7 @@ impl Core {
         let mut staged: Vec<Staged> = Vec::new();
         let mut pending: Vec<(u64, CheckedEvent)> = Vec::new();
         self.batch.clear(recorded_at.as_micros());
+        let roll = group.iter().any(|submission| submission.roll);
         for submission in group.drain(..) {
             let outcomes = self.admit(submission.events, submission.mode, &mut pending, &mut staged, recorded_at)?;
             if let (Some(cell), Ok(outcomes)) = (&submission.cell, &outcomes)
@@ -200,6 +207,9 @@ impl Core {
         } else {
             self.writer.sync()?;
             self.fold(&staged);
+        }
+        if roll {
+            self.roll()?;
         }
         for (cell, outcomes) in answers {
             if let Some(cell) = cell {
@@ -291,6 +301,7 @@ impl Core {
         }
         let block = self.writer.append(&self.batch)?;
         let chain = self.writer.chain_head();
+        self.segment = block.segment.get();
         staged.push(Staged { block, chain, recorded_at, events: std::mem::take(pending) });
         self.batch.clear(recorded_at.as_micros());
         Ok(())
@@ -302,7 +313,7 @@ impl Core {
         }
         let mut projection = self.projection.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         for block in staged {
-            projection.begin_block(&block.block, block.chain);
+            projection.begin_block(Some(&block.block), block.block.last_seq().get(), block.chain);
             for (seq, event) in &block.events {
                 projection.apply(*seq, block.recorded_at, event);
             }
@@ -321,7 +332,7 @@ impl Core {
         };
         if let Some(event) = self.own_event(payload.into()) {
             let events = Submitted::Checked(vec![event]);
-            group.insert(0, Submission { events, mode: Mode::Lenient, cell: None });
+            group.insert(0, Submission { events, mode: Mode::Lenient, cell: None, roll: false });
         }
     }
 
@@ -347,6 +358,16 @@ impl Core {
     /// The end of the hash chain.
     pub(crate) fn chain_head(&self) -> ChainHash {
         self.writer.chain_head()
+    }
+
+    /// Goes on in a new segment of the journal, so that all that was committed can be sealed.
+    pub(crate) fn roll(&mut self) -> Result<(), WriteError> {
+        self.writer.roll_now().map(drop)
+    }
+
+    /// The segment of the journal that is written now.
+    pub(crate) fn segment(&self) -> u64 {
+        self.segment
     }
 
     /// Closes the log and puts aside what saves the next open its time.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use flightrec_archive::{ManifestError, ReadError as ArchiveReadError};
 use flightrec_events::{DeclareError, DecodeError, Violation};
 use flightrec_journal::{IoFailure, OpenError as JournalOpenError, ReadError as JournalReadError, WriteError};
 
@@ -121,6 +122,12 @@ pub enum ReadError {
         /// What is wrong with it.
         source: DecodeError,
     },
+    /// What is sealed could not be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveReadError),
+    /// The list of what is sealed could not be read.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// The file system refused.
     #[error("cannot read {path}")]
     Io {
@@ -129,6 +136,26 @@ pub enum ReadError {
         /// Why it failed.
         source: io::Error,
     },
+}
+
+impl ReadError {
+    /// Whether bytes are not what was written, so that no other attempt will read them.
+    pub(crate) const fn is_damage(&self) -> bool {
+        match self {
+            ReadError::Journal(JournalReadError::Damaged(_)) => true,
+            ReadError::Archive(error) => error.kind().is_some(),
+            ReadError::Journal(_) | ReadError::Manifest(_) | ReadError::Event { .. } | ReadError::Io { .. } => false,
+        }
+    }
+
+    /// The first position that is lost, where it is known.
+    pub(crate) fn first_lost(&self) -> Option<u64> {
+        if let ReadError::Journal(JournalReadError::Damaged(damage)) = self {
+            damage.seq_from.map(flightrec_journal::Seq::get)
+        } else {
+            None
+        }
+    }
 }
 
 /// No one session answers to a name.

@@ -12,12 +12,11 @@
 use std::io;
 use std::sync::Arc;
 
-use flightrec_journal::{
-    Access, Reader as JournalReader, ScanItem, Seq, Storage, StorageFile, StoreId, read_up_to, write_all_at,
-};
+use flightrec_journal::{Access, Storage, StorageFile, StoreId, read_up_to, write_all_at};
 use sha2::{Digest, Sha256};
 
 use crate::derived::{self, DIR};
+use crate::log::Log;
 
 const MAGIC: [u8; 8] = *b"FRIDS001";
 const HEADER_BYTES: usize = 8 + 16 + 8 + 16 + 16 + 32 + 32;
@@ -47,13 +46,14 @@ pub(crate) struct IdFile {
 }
 
 /// The id files that are damaged anywhere, or of another log, by name, without touching them.
-pub(crate) fn damaged_files(storage: &dyn Storage, store: StoreId, journal: &JournalReader) -> io::Result<Vec<String>> {
+pub(crate) fn damaged_files(log: &Log) -> io::Result<Vec<String>> {
+    let (storage, store) = (&**log.storage(), log.store());
     let mut bad = Vec::new();
     for (first, last, name) in storage.list(DIR)?.into_iter().filter_map(parse_name) {
         let path = format!("{DIR}/{name}");
         let whole = IdFile::open(storage, &path, first, last, store).and_then(|file| match file {
             None => Ok(false),
-            Some(mut file) => Ok(file.entries()?.len() as u64 == file.count && file.belongs_to(journal)?),
+            Some(mut file) => Ok(file.entries()?.len() as u64 == file.count && file.belongs_to(log)?),
         });
         match whole {
             Ok(true) => {}
@@ -186,14 +186,9 @@ impl IdFile {
     }
 
     /// Whether the log still holds what the file was made from.
-    pub(crate) fn belongs_to(&self, journal: &JournalReader) -> io::Result<bool> {
-        let mut cursor = journal.cursor(Seq::new(self.last_seq));
-        Ok(match cursor.next().map_err(io::Error::other)? {
-            Some(ScanItem::Block(block)) => {
-                block.reference.last_seq().get() == self.last_seq && *block.chain.as_bytes() == self.chain
-            }
-            Some(ScanItem::Damage(_)) | None => false,
-        })
+    pub(crate) fn belongs_to(&self, log: &Log) -> io::Result<bool> {
+        let link = log.link_at(self.last_seq).map_err(io::Error::other)?;
+        Ok(link.is_some_and(|link| *link.as_bytes() == self.chain))
     }
 
     pub(crate) fn find(&mut self, id: &[u8; 16]) -> io::Result<Option<[u8; 8]>> {

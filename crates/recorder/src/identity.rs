@@ -8,11 +8,12 @@ use std::io;
 use std::sync::Arc;
 
 use flightrec_events::{CheckedEvent, EventId};
-use flightrec_journal::{Reader as JournalReader, RecordHash, ScanItem, Seq, Storage, StoreId};
+use flightrec_journal::RecordHash;
 use rustc_hash::FxHashMap;
 
 use crate::derived::DIR;
 use crate::id_file::{Entry, IdFile, damaged, parse_name, write_entries};
+use crate::log::{Log, LogItem};
 
 /// How many ids are kept in memory before they are put into a file.
 pub(crate) const MAX_ACTIVE: usize = 262_144;
@@ -30,9 +31,7 @@ impl ContentDigest {
 /// All ids of the record.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    storage: Arc<dyn Storage>,
-    store: StoreId,
-    journal: JournalReader,
+    log: Arc<Log>,
     active: FxHashMap<[u8; 16], ContentDigest>,
     files: Vec<IdFile>,
     /// The last position whose id is in a file.
@@ -45,27 +44,14 @@ impl Identity {
     /// Opens the files that cover the record from its first event without a gap, up to `last_seq`.
     /// Files beyond, of another log, or damaged at their head, are removed: the caller folds the log
     /// from [`Self::filed_seq`] on.
-    pub(crate) fn open(
-        storage: Arc<dyn Storage>,
-        store: StoreId,
-        journal: JournalReader,
-        last_seq: u64,
-    ) -> io::Result<Self> {
-        let mut identity = Self {
-            storage,
-            store,
-            journal,
-            active: FxHashMap::default(),
-            files: Vec::new(),
-            filed_seq: 0,
-            due: MAX_ACTIVE,
-        };
+    pub(crate) fn open(log: Arc<Log>, last_seq: u64) -> io::Result<Self> {
+        let mut identity = Self { log, active: FxHashMap::default(), files: Vec::new(), filed_seq: 0, due: MAX_ACTIVE };
         identity.open_files(last_seq)?;
         // The chain's link vouches for everything before it, so that the newest file speaks for all.
         while let Some(newest) = identity.files.last()
-            && !newest.belongs_to(&identity.journal)?
+            && !newest.belongs_to(&identity.log)?
         {
-            identity.storage.remove(&newest.path)?;
+            identity.log.storage().remove(&newest.path)?;
             identity.files.pop();
             identity.filed_seq = identity.files.last().map_or(0, |file| file.last_seq);
         }
@@ -73,21 +59,21 @@ impl Identity {
     }
 
     fn open_files(&mut self, last_seq: u64) -> io::Result<()> {
-        let names = self.storage.list(DIR)?;
+        let names = self.log.storage().list(DIR)?;
         for leftover in names.iter().filter(|name| name.starts_with("ids-") && name.strip_suffix(".tmp").is_some()) {
-            self.storage.remove(&format!("{DIR}/{leftover}"))?;
+            self.log.storage().remove(&format!("{DIR}/{leftover}"))?;
         }
         let mut found: Vec<(u64, u64, String)> = names.into_iter().filter_map(parse_name).collect();
         found.sort_by_key(|(first, last, _)| (*first, std::cmp::Reverse(*last)));
         for (first, last, name) in found {
             let path = format!("{DIR}/{name}");
             let next = first == self.filed_seq + 1 && last <= last_seq;
-            match if next { IdFile::open(&*self.storage, &path, first, last, self.store)? } else { None } {
+            match if next { IdFile::open(&**self.log.storage(), &path, first, last, self.log.store())? } else { None } {
                 Some(file) => {
                     self.filed_seq = last;
                     self.files.push(file);
                 }
-                None => self.storage.remove(&path)?,
+                None => self.log.storage().remove(&path)?,
             }
         }
         Ok(())
@@ -127,23 +113,23 @@ impl Identity {
     fn remake(&mut self, at: usize) -> io::Result<()> {
         let IdFile { path, first_seq, last_seq, chain, .. } = &self.files[at];
         let mut entries: Vec<Entry> = Vec::new();
-        let mut cursor = self.journal.cursor(Seq::new(*first_seq));
+        let mut scan = self.log.scan(*first_seq);
         let mut reached = 0;
         while reached < *last_seq
-            && let Some(item) = cursor.next().map_err(io::Error::other)?
+            && let Some(item) = scan.next().map_err(io::Error::other)?
         {
             // What is damaged in the log is no more in the record.
-            let ScanItem::Block(block) = item else { continue };
+            let LogItem::Block(block) = item else { continue };
             for (seq, stored) in block.records().filter(|(seq, _)| (*first_seq..=*last_seq).contains(&seq.get())) {
                 let event = CheckedEvent::decode(stored)
                     .map_err(|error| io::Error::other(format!("event {seq} cannot be read: {error}")))?;
                 entries.push((*event.event_id.as_bytes(), ContentDigest::of(&RecordHash::of(stored)).0));
             }
-            reached = block.reference.last_seq().get();
+            reached = block.last_seq();
         }
         entries.sort_unstable();
-        write_entries(&*self.storage, path, self.store, (*first_seq, *last_seq), chain, &entries)?;
-        let made = IdFile::open(&*self.storage, path, *first_seq, *last_seq, self.store)?;
+        write_entries(&**self.log.storage(), path, self.log.store(), (*first_seq, *last_seq), chain, &entries)?;
+        let made = IdFile::open(&**self.log.storage(), path, *first_seq, *last_seq, self.log.store())?;
         self.files[at] = made.ok_or_else(|| damaged(&self.files[at].path))?;
         Ok(())
     }
@@ -178,8 +164,8 @@ impl Identity {
         }
         entries.sort_unstable();
         let path = format!("{DIR}/ids-{first_seq:020}-{last_seq:020}.fri");
-        write_entries(&*self.storage, &path, self.store, (first_seq, last_seq), chain, &entries)?;
-        let opened = IdFile::open(&*self.storage, &path, first_seq, last_seq, self.store)?;
+        write_entries(&**self.log.storage(), &path, self.log.store(), (first_seq, last_seq), chain, &entries)?;
+        let opened = IdFile::open(&**self.log.storage(), &path, first_seq, last_seq, self.log.store())?;
         let file = opened.ok_or_else(|| damaged(&path))?;
         let merged = if small { self.files.pop() } else { None };
         self.files.push(file);
@@ -187,7 +173,7 @@ impl Identity {
         self.active = FxHashMap::default();
         self.due = MAX_ACTIVE;
         // If the merged file stays, the next open removes it.
-        merged.map_or(Ok(()), |merged| self.storage.remove(&merged.path))
+        merged.map_or(Ok(()), |merged| self.log.storage().remove(&merged.path))
     }
 
     /// The entries of one file, made again if it is damaged.

@@ -8,7 +8,8 @@
 //! | `identity`, `id_file` | idempotency by `event_id`, across restarts |
 //! | `fold` | events to sessions, spans, costs, rate, findings |
 //! | `snapshot`, `derived` | the fold put aside; can be deleted at any time |
-//! | [`Reader`] | every answer, also in other processes while one writes |
+//! | [`Reader`], `selection` | every answer, also in other processes while one writes |
+//! | `log` | what is sealed in the archive, then the journal: one log |
 //! | [`Artifacts`] | content by its hash |
 //! | [`Checkpoint`] | a line that is kept elsewhere, against roll-back |
 //! | [`redact`] | secrets out, before the first byte |
@@ -31,6 +32,7 @@ mod error;
 mod fold;
 mod id_file;
 mod identity;
+mod log;
 mod open;
 mod options;
 mod prepare;
@@ -39,7 +41,9 @@ mod reader;
 mod recorder;
 pub mod redact;
 mod retention;
+mod sealing;
 mod seam;
+mod selection;
 mod simulated;
 mod snapshot;
 mod store;
@@ -47,6 +51,7 @@ mod ticket;
 mod verify;
 pub mod view;
 
+pub use flightrec_archive as archive;
 pub use flightrec_events as events;
 pub use flightrec_journal as journal;
 
@@ -54,13 +59,15 @@ pub use artifacts::{Artifacts, MAX_ARTIFACT_BYTES, PreparedArtifact};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{ArtifactError, LookupError, OpenError, ReadError, RecorderError, SINK_FAILURE, SinkFailure};
 pub use fold::CostKey;
-pub use options::{Mode, Options, Overflow};
-pub use reader::{AnswerError, Events, Reader, RecordedEvent};
+pub use log::{SealError, Sealed};
+pub use options::{Mode, Options, Overflow, SealWhen};
+pub use reader::{AnswerError, Reader, RecordedEvent};
 pub use recorder::{FlightRecorder, MAX_BATCH_EVENTS, Recorder};
 pub use retention::{
     Hold, HoldError, Holds, RetentionError, RetentionPlan, RetentionPolicy, RetentionRefusal, Vouched,
 };
 pub use seam::{Clock, IdSource, SystemClock, SystemIds};
+pub use selection::Events;
 pub use simulated::SteppedRecorder;
 pub use store::{RECORDER_VERSION, STORE_FORMAT};
 pub use ticket::{BatchTicket, Receipt, Ticket};

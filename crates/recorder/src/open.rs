@@ -3,9 +3,7 @@
 use std::sync::{Arc, RwLock};
 
 use flightrec_events::{CheckedEvent, Registry, Timestamp};
-use flightrec_journal::{
-    Block, Cursor, Damage, Origin, Reader as JournalReader, RecordHash, ScanItem, Seq, Storage, Writer,
-};
+use flightrec_journal::{Block, RecordHash, Seq, Storage, Writer, remove_before};
 
 use crate::artifacts::Artifacts;
 use crate::core::{Core, Parts};
@@ -14,16 +12,19 @@ use crate::drops::DropCounter;
 use crate::error::{OpenError, ReadError};
 use crate::fold::Projection;
 use crate::identity::{ContentDigest, Identity};
+use crate::log::{Log, LogItem, Scan, Sealer};
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::redact::Redactor;
 use crate::snapshot::{self, Loaded};
 use crate::store::{Lock, StoreFiles};
+use crate::view::DamageView;
 
 /// A store, opened to write.
 pub(crate) struct Opened {
     pub(crate) core: Core,
     pub(crate) reader: Reader,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) lock: Lock,
@@ -42,18 +43,22 @@ pub(crate) fn writer(
         files.declare(&mut registry, declaration)?;
     }
     let registry = Arc::new(registry);
-    let (writer, recovery) = Writer::open(Arc::clone(&storage), files.id, Origin::genesis(files.id), options.journal)?;
-    let journal = JournalReader::open(Arc::clone(&storage), files.id, Origin::genesis(files.id))?;
-    let (mut projection, unusable) = put_aside(&files, &journal)?;
+    let log = Arc::new(Log::open(Arc::clone(&storage), files.id)?);
+    let manifest = &log.view().manifest;
+    // What an interrupted change of the archive left is finished.
+    manifest.settle(&*storage).map_err(ReadError::from)?;
+    let origin = manifest.origin();
+    remove_before(&*storage, origin.segment).map_err(OpenError::io("remove sealed segments of", "the journal"))?;
+    let (writer, recovery) = Writer::open(Arc::clone(&storage), files.id, origin, options.journal)?;
+    let (mut projection, unusable) = put_aside(&log)?;
     let last_seq = writer.next_seq().get() - 1;
     if unusable.is_some() || projection.last_seq > Some(last_seq) {
         projection = Projection::default();
         storage.remove(snapshot::PATH).map_err(OpenError::io("remove", snapshot::PATH))?;
     }
     let snapshot_seq = projection.last_seq.unwrap_or(0);
-    let mut identity = Identity::open(Arc::clone(&storage), files.id, journal.clone(), last_seq)
-        .map_err(OpenError::io("read", derived::DIR))?;
-    catch_up(&journal, &mut projection, &mut identity)?;
+    let mut identity = Identity::open(Arc::clone(&log), last_seq).map_err(OpenError::io("read", derived::DIR))?;
+    catch_up(&log, &mut projection, &mut identity)?;
     let redactor = Arc::new(Redactor::with_policy(options.policy));
     let mut core = Core::new(Parts {
         files: files.clone(),
@@ -67,30 +72,27 @@ pub(crate) fn writer(
         drops,
     });
     core.record_opening(&recovery)?;
+    let sealer = Arc::new(Sealer::new(Arc::clone(&log), core.projection()));
     let artifacts = Artifacts::new(storage, Arc::clone(&redactor));
-    let reader = Reader::new(files, journal, artifacts, core.projection(), None);
-    Ok(Opened { core, reader, registry, redactor, lock })
+    let reader = Reader::new(files, log, artifacts, core.projection(), None);
+    Ok(Opened { core, reader, sealer, registry, redactor, lock })
 }
 
 /// Opens a store to read. Nothing is written, and a writer may be at work meanwhile.
 pub(crate) fn reader(storage: Arc<dyn Storage>) -> Result<Reader, OpenError> {
     let files = StoreFiles::open(Arc::clone(&storage))?;
-    let journal = JournalReader::open(Arc::clone(&storage), files.id, Origin::genesis(files.id))?;
-    let (projection, _) = put_aside(&files, &journal)?;
-    let cursor = journal.cursor(after(projection.last_seq));
+    let log = Arc::new(Log::open(Arc::clone(&storage), files.id)?);
+    let (projection, _) = put_aside(&log)?;
+    let scan = log.scan(after(projection.last_seq));
     let artifacts = Artifacts::of_reader(storage);
-    let reader = Reader::new(files, journal, artifacts, Arc::new(RwLock::new(projection)), Some(cursor));
+    let reader = Reader::new(files, log, artifacts, Arc::new(RwLock::new(projection)), Some(scan));
     reader.refresh()?;
     Ok(reader)
 }
 
 /// The projection that was put aside, or an empty one, and why it could not be used if there was one.
-pub(crate) fn put_aside(
-    files: &StoreFiles,
-    journal: &JournalReader,
-) -> Result<(Projection, Option<String>), OpenError> {
-    let loaded = snapshot::load(&*files.storage, files.id, journal).map_err(OpenError::io("read", snapshot::PATH))?;
-    Ok(match loaded {
+pub(crate) fn put_aside(log: &Log) -> Result<(Projection, Option<String>), OpenError> {
+    Ok(match snapshot::load(log)? {
         Loaded::Good(projection) => (*projection, None),
         Loaded::Absent => (Projection::default(), None),
         Loaded::Unusable(why) => (Projection::default(), Some(why)),
@@ -98,23 +100,23 @@ pub(crate) fn put_aside(
 }
 
 /// The position after `last`.
-pub(crate) fn after(last: Option<u64>) -> Seq {
-    Seq::new(last.unwrap_or(0) + 1)
+pub(crate) fn after(last: Option<u64>) -> u64 {
+    last.unwrap_or(0) + 1
 }
 
 /// Folds what neither the snapshot nor the id files hold.
-fn catch_up(journal: &JournalReader, projection: &mut Projection, identity: &mut Identity) -> Result<(), OpenError> {
+fn catch_up(log: &Arc<Log>, projection: &mut Projection, identity: &mut Identity) -> Result<(), OpenError> {
     let from = projection.last_seq.unwrap_or(0).min(identity.filed_seq());
-    let mut cursor = journal.cursor(Seq::new(from + 1));
-    while let Some(item) = cursor.next().map_err(ReadError::from)? {
+    let mut scan = log.scan(from + 1);
+    while let Some(item) = scan.next()? {
         match item {
-            ScanItem::Damage(damage) => note_damage(projection, &damage),
-            ScanItem::Block(block) => {
-                let fold = projection.last_seq.unwrap_or(0) < block.reference.last_seq().get();
+            LogItem::Damage(damage) => note_damage(projection, &damage),
+            LogItem::Block(block) => {
+                let fold = projection.last_seq.unwrap_or(0) < block.last_seq();
                 if fold {
-                    projection.begin_block(&block.reference, block.chain);
+                    projection.begin_block(block.place(), block.last_seq(), block.chain());
                 }
-                let recorded_at = stamp(&block);
+                let recorded_at = block.recorded_at();
                 for (seq, stored) in block.records() {
                     let event = decode(seq, stored)?;
                     if fold {
@@ -125,7 +127,7 @@ fn catch_up(journal: &JournalReader, projection: &mut Projection, identity: &mut
                     }
                 }
                 if identity.is_full() {
-                    let filed = identity.file(block.reference.last_seq().get(), block.chain.as_bytes());
+                    let filed = identity.file(block.last_seq(), block.chain().as_bytes());
                     if filed.is_err() {
                         identity.put_off();
                     }
@@ -136,24 +138,24 @@ fn catch_up(journal: &JournalReader, projection: &mut Projection, identity: &mut
     Ok(())
 }
 
-/// Folds what a cursor sees now, up to the block that holds the position `until`.
-pub(crate) fn fold_on(cursor: &mut Cursor, projection: &RwLock<Projection>, until: u64) -> Result<(), ReadError> {
+/// Folds what a scan sees now, up to the block that holds the position `until`.
+pub(crate) fn fold_on(scan: &mut Scan, projection: &RwLock<Projection>, until: u64) -> Result<(), ReadError> {
     let last = || projection.read().unwrap_or_else(std::sync::PoisonError::into_inner).last_seq;
     while last().unwrap_or(0) < until
-        && let Some(item) = cursor.next()?
+        && let Some(item) = scan.next()?
     {
         match item {
-            ScanItem::Damage(damage) => {
+            LogItem::Damage(damage) => {
                 note_damage(&mut projection.write().unwrap_or_else(std::sync::PoisonError::into_inner), &damage);
             }
-            ScanItem::Block(block) => {
-                let recorded_at = stamp(&block);
+            LogItem::Block(block) => {
+                let recorded_at = block.recorded_at();
                 let events = block
                     .records()
                     .map(|(seq, stored)| Ok((seq.get(), decode(seq, stored)?)))
                     .collect::<Result<Vec<_>, ReadError>>()?;
                 let mut projection = projection.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-                projection.begin_block(&block.reference, block.chain);
+                projection.begin_block(block.place(), block.last_seq(), block.chain());
                 for (seq, event) in &events {
                     projection.apply(*seq, recorded_at, event);
                 }
@@ -163,8 +165,8 @@ pub(crate) fn fold_on(cursor: &mut Cursor, projection: &RwLock<Projection>, unti
     Ok(())
 }
 
-fn note_damage(projection: &mut Projection, damage: &Damage) {
-    projection.note_damage(damage.seq_from.map(Seq::get), damage.to_string());
+fn note_damage(projection: &mut Projection, damage: &DamageView) {
+    projection.note_damage(damage.seq_from, damage.to_string());
 }
 
 /// When the block was recorded.

@@ -29,6 +29,16 @@ pub enum Overflow {
     Drop,
 }
 
+/// When the journal's segments are sealed in the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SealWhen {
+    /// In the background, once there is enough for a segment of the archive.
+    #[default]
+    Due,
+    /// When [`Recorder::seal`](crate::Recorder::seal) is called, and not before.
+    Asked,
+}
+
 /// What a host chooses when it opens a recorder.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -45,6 +55,8 @@ pub struct Options {
     pub ids: Arc<dyn IdSource>,
     /// Sizes of the log's segments.
     pub journal: WriterOptions,
+    /// When the journal's segments are sealed.
+    pub seal: SealWhen,
     /// JSON Schema files that declare more families; the store keeps them from then on.
     pub declarations: Vec<Vec<u8>>,
 }
@@ -58,6 +70,7 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             journal: WriterOptions::default(),
+            seal: SealWhen::default(),
             declarations: Vec::new(),
         }
     }

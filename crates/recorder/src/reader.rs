@@ -4,19 +4,19 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use flightrec_events::{CheckedEvent, Registry, SessionPrefix, Timestamp};
-use rustc_hash::{FxHashMap, FxHashSet};
-
-use flightrec_journal::{
-    Block, BlockRef, Cursor, DiskStorage, ReadError as JournalReadError, Reader as JournalReader, Seq, Storage,
-};
+use flightrec_archive::ArchivedEvent;
+use flightrec_events::{CheckedEvent, Registry, Timestamp};
+use flightrec_journal::{Block, BlockRef, DiskStorage, Seq, Storage};
+use rustc_hash::FxHashMap;
 
 use crate::artifacts::Artifacts;
 use crate::checkpoint::Checkpoint;
 use crate::error::{LookupError, OpenError, ReadError};
 use crate::fold::{CostKey, DetailFold, Projection, SpawnForest};
+use crate::log::{Log, Scan};
 use crate::open;
 use crate::query::{EventFilter, SessionFilter, SpanFilter};
+use crate::selection::Events;
 use crate::store::StoreFiles;
 use crate::view::{
     CostRow, Finding, FindingKind, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
@@ -61,6 +61,13 @@ pub struct RecordedEvent {
     pub event: CheckedEvent,
 }
 
+impl From<ArchivedEvent> for RecordedEvent {
+    fn from(archived: ArchivedEvent) -> Self {
+        let ArchivedEvent { seq, recorded_at, event } = archived;
+        Self { seq: seq.get(), recorded_at, event }
+    }
+}
+
 impl RecordedEvent {
     /// Appends the event as one JSON object, `seq` and `recorded_at` included.
     pub fn write_json(&self, out: &mut Vec<u8>) {
@@ -73,11 +80,11 @@ impl RecordedEvent {
 #[derive(Debug)]
 pub struct Reader {
     files: StoreFiles,
-    journal: JournalReader,
+    log: Arc<Log>,
     artifacts: Artifacts,
     projection: Arc<RwLock<Projection>>,
     /// Follows the log where no writer in this process keeps the projection up to date.
-    cursor: Option<Mutex<Cursor>>,
+    scan: Option<Mutex<Scan>>,
     cache: Mutex<BlockCache>,
 }
 
@@ -100,12 +107,12 @@ impl Reader {
 
     pub(crate) fn new(
         files: StoreFiles,
-        journal: JournalReader,
+        log: Arc<Log>,
         artifacts: Artifacts,
         projection: Arc<RwLock<Projection>>,
-        cursor: Option<Cursor>,
+        scan: Option<Scan>,
     ) -> Self {
-        Self { files, journal, artifacts, projection, cursor: cursor.map(Mutex::new), cache: Mutex::default() }
+        Self { files, log, artifacts, projection, scan: scan.map(Mutex::new), cache: Mutex::default() }
     }
 
     /// Takes in what has been written since the last time. A reader that belongs to a recorder sees
@@ -114,11 +121,17 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if the log cannot be read.
     pub fn refresh(&self) -> Result<(), ReadError> {
-        let Some(cursor) = &self.cursor else { return Ok(()) };
-        let mut cursor = cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        open::fold_on(&mut cursor, &self.projection, u64::MAX).inspect_err(|_| {
-            // The cursor may have gone beyond what was folded; the next attempt begins where the fold ended.
-            *cursor = self.journal.cursor(open::after(self.last_seq()));
+        let Some(scan) = &self.scan else { return Ok(()) };
+        let mut scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
+        let folded = open::fold_on(&mut scan, &self.projection, u64::MAX);
+        // What was sealed meanwhile is read from the archive.
+        let sealed = self.log.view().origin_seq();
+        if self.projection().blocks.first().is_some_and(|first| first.last_seq() < sealed) {
+            self.projection.write().unwrap_or_else(PoisonError::into_inner).trim(sealed);
+        }
+        folded.inspect_err(|_| {
+            // The scan may have gone beyond what was folded; the next attempt begins where the fold ended.
+            *scan = self.log.scan(open::after(self.last_seq()));
         })
     }
 
@@ -130,8 +143,8 @@ impl Reader {
         &self.files
     }
 
-    pub(crate) const fn journal(&self) -> &JournalReader {
-        &self.journal
+    pub(crate) const fn log(&self) -> &Arc<Log> {
+        &self.log
     }
 
     /// The families that the store was written with.
@@ -161,7 +174,7 @@ impl Reader {
 
     /// What the log takes on disk, in bytes.
     pub(crate) fn log_bytes(&self) -> Result<u64, ReadError> {
-        Ok(self.journal.segments()?.iter().map(|segment| segment.len).sum())
+        self.log.bytes()
     }
 
     /// How many events the store holds.
@@ -224,13 +237,13 @@ impl Reader {
         for event in self.events(filter) {
             match event {
                 Ok(event) => fold.apply(event.seq, &event.event),
-                Err(ReadError::Journal(JournalReadError::Damaged(damage))) => gaps.push(Finding {
+                Err(error) if error.is_damage() => gaps.push(Finding {
                     kind: FindingKind::Gap,
                     severity: FindingKind::Gap.severity(),
                     session_id: filter.session.clone(),
                     span_id: None,
-                    seq: damage.seq_from.map(Seq::get),
-                    detail: format!("a part of the log cannot be read: {damage}"),
+                    seq: error.first_lost(),
+                    detail: format!("a part of the log cannot be read: {error}"),
                 }),
                 Err(error) => return Err(error),
             }
@@ -267,28 +280,7 @@ impl Reader {
 
     /// The events that pass a filter, in the order of the log. They are read as they are taken.
     pub fn events(&self, filter: &EventFilter) -> Events<'_> {
-        let projection = self.projection();
-        let from = filter.from_seq.unwrap_or(1);
-        let root = filter.session.as_ref().map(|id| projection.find(id));
-        let blocks = match root {
-            Some(root) => root.map_or_else(Vec::new, |root| projection.blocks_of(root)),
-            None => projection.blocks.from(from).copied().collect(),
-        };
-        let blocks = blocks.into_iter().filter(|block| block.last_seq() >= from).collect();
-        let ids = root.map_or_else(Vec::new, |root| root.map_or_else(Vec::new, |root| projection.ids_of(root)));
-        let wanted = match (root, ids.as_slice()) {
-            (None, _) => Wanted::All,
-            (Some(_), [one]) => Wanted::One(SessionPrefix::new(one)),
-            (Some(_), _) => Wanted::Any(ids.into_iter().collect()),
-        };
-        Events {
-            reader: self,
-            blocks,
-            ready: VecDeque::new(),
-            filter: filter.clone(),
-            wanted,
-            left: filter.limit.unwrap_or(usize::MAX),
-        }
+        Events::new(self, filter.clone())
     }
 
     /// One event by its position.
@@ -296,6 +288,11 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if its block cannot be read.
     pub fn event(&self, seq: u64) -> Result<Option<RecordedEvent>, ReadError> {
+        let view = self.log.view();
+        if let Some(entry) = view.segments(seq, seq).next() {
+            let found = self.log.segment(entry)?.event(Seq::new(seq))?;
+            return Ok(found.map(RecordedEvent::from));
+        }
         let Some(place) = self.projection().blocks.at(seq).copied() else { return Ok(None) };
         let block = self.block(&place.reference())?;
         let found = block.records().find(|(at, _)| at.get() == seq);
@@ -306,11 +303,11 @@ impl Reader {
             .transpose()
     }
 
-    fn block(&self, reference: &BlockRef) -> Result<Arc<Block>, ReadError> {
+    pub(crate) fn block(&self, reference: &BlockRef) -> Result<Arc<Block>, ReadError> {
         if let Some(block) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).find(reference) {
             return Ok(block);
         }
-        let block = Arc::new(self.journal.read_block(reference)?);
+        let block = Arc::new(self.log.view().journal.read_block(reference)?);
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(&block);
         Ok(block)
     }
@@ -366,83 +363,6 @@ pub enum AnswerError {
     /// Its events cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-}
-
-/// Events, read block by block as they are taken. A block that cannot be read is one error, and what
-/// comes after it follows.
-#[derive(Debug)]
-pub struct Events<'a> {
-    reader: &'a Reader,
-    blocks: VecDeque<crate::fold::BlockPlace>,
-    ready: VecDeque<RecordedEvent>,
-    filter: EventFilter,
-    wanted: Wanted,
-    left: usize,
-}
-
-/// The events of which sessions are wanted.
-#[derive(Debug)]
-enum Wanted {
-    All,
-    /// Of one session, told from the first bytes of the stored form.
-    One(SessionPrefix),
-    /// Of a session that other ids stand for.
-    Any(FxHashSet<Arc<str>>),
-}
-
-impl Wanted {
-    fn may_take(&self, stored: &[u8]) -> bool {
-        match self {
-            Wanted::One(prefix) => prefix.matches(stored),
-            Wanted::All | Wanted::Any(_) => true,
-        }
-    }
-
-    fn takes(&self, event: &RecordedEvent) -> bool {
-        match self {
-            Wanted::All | Wanted::One(_) => true,
-            Wanted::Any(ids) => event.event.model_session_id.as_ref().is_some_and(|id| ids.contains(id.as_str())),
-        }
-    }
-}
-
-impl Events<'_> {
-    fn read_next_block(&mut self) -> Result<bool, ReadError> {
-        let Some(place) = self.blocks.pop_front() else { return Ok(false) };
-        let block = self.reader.block(&place.reference())?;
-        let recorded_at = open::stamp(&block);
-        for (seq, stored) in block.records() {
-            let wanted = self.filter.from_seq.is_none_or(|from| seq.get() >= from) && self.wanted.may_take(stored);
-            if wanted {
-                let event = RecordedEvent { seq: seq.get(), recorded_at, event: open::decode(seq, stored)? };
-                if self.wanted.takes(&event) && self.filter.takes(&event) {
-                    self.ready.push_back(event);
-                }
-            }
-        }
-        Ok(true)
-    }
-}
-
-impl Iterator for Events<'_> {
-    type Item = Result<RecordedEvent, ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                self.left -= 1;
-                return Some(Ok(event));
-            }
-            match self.read_next_block() {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
 }
 
 impl Reader {

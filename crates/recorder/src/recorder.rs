@@ -13,11 +13,13 @@ use crate::artifacts::Artifacts;
 use crate::core::{CommitError, Core, Submission};
 use crate::drops::DropCounter;
 use crate::error::{OpenError, RecorderError, SinkFailure};
+use crate::log::{SealError, Sealed, Sealer};
 use crate::open::{self, Opened};
 use crate::options::{Mode, Options, Overflow};
 use crate::prepare::{Prepared, Submitted};
 use crate::reader::Reader;
 use crate::redact::Redactor;
+use crate::sealing::Sealing;
 use crate::store::Lock;
 use crate::ticket::{BatchTicket, Bells, Cell, Receipt, Ticket};
 
@@ -62,6 +64,8 @@ pub struct Recorder {
     registry: Arc<Registry>,
     reader: Reader,
     redactor: Arc<Redactor>,
+    sealer: Arc<Sealer>,
+    sealing: Sealing,
     _lock: Lock,
 }
 
@@ -114,17 +118,32 @@ impl Recorder {
     /// As [`Recorder::open`].
     pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Self, OpenError> {
         let drops = Arc::new(DropCounter::default());
-        let Opened { core, reader, registry, redactor, lock } = open::writer(storage, &options, Arc::clone(&drops))?;
+        let Opened { core, reader, sealer, registry, redactor, lock } =
+            open::writer(storage, &options, Arc::clone(&drops))?;
         let shared = Arc::new(Shared { drops, bells: core.bells(), ..Shared::default() });
+        let sealing =
+            Sealing::start(Arc::clone(&sealer), options.seal).map_err(OpenError::io("start", "the sealer's thread"))?;
+        let rolled = sealing.bell();
         let (queue, submissions) = bounded(options.queue_cap.max(1));
         let writer = std::thread::Builder::new()
             .name("flightrec-writer".to_owned())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || write_all(core, &submissions, &shared)
+                move || write_all(core, &submissions, &shared, &rolled)
             })
             .map_err(OpenError::io("start", "the writer's thread"))?;
-        Ok(Self { queue: Some(queue), writer: Some(writer), shared, options, registry, reader, redactor, _lock: lock })
+        Ok(Self {
+            queue: Some(queue),
+            writer: Some(writer),
+            shared,
+            options,
+            registry,
+            reader,
+            redactor,
+            sealer,
+            sealing,
+            _lock: lock,
+        })
     }
 
     /// An event with an id and the present time, from the seams of this recorder.
@@ -161,10 +180,20 @@ impl Recorder {
     }
 
     fn submit(&self, events: Submitted, mode: Mode, overflow: Overflow) -> Result<BatchTicket, RecorderError> {
+        self.submit_work(events, mode, overflow, false)
+    }
+
+    fn submit_work(
+        &self,
+        events: Submitted,
+        mode: Mode,
+        overflow: Overflow,
+        roll: bool,
+    ) -> Result<BatchTicket, RecorderError> {
         self.shared.check()?;
         let count = events.len() as u64;
         let cell = Arc::new(Cell::default());
-        let submission = Submission { events, mode, cell: Some(Arc::clone(&cell)) };
+        let submission = Submission { events, mode, cell: Some(Arc::clone(&cell)), roll };
         let queue = self.queue.as_ref().ok_or(SinkFailure::Closed)?;
         let full = match overflow {
             Overflow::Block => queue.send(submission).map(|()| false).map_err(|_| self.stopped())?,
@@ -201,6 +230,23 @@ impl Recorder {
         Ok(())
     }
 
+    /// Moves everything that was recorded so far from the journal to the archive. Recording goes on meanwhile.
+    ///
+    /// # Errors
+    /// [`SealError`]; what could not be sealed stays in the journal, and nothing is lost.
+    pub fn seal(&self) -> Result<Sealed, SealError> {
+        let rolled = self.submit_work(Submitted::Checked(Vec::new()), Mode::Strict, Overflow::Block, true);
+        rolled
+            .and_then(|ticket| Ok(ticket.durable().map(drop)?))
+            .map_err(|error| SealError::Stopped(error.to_string()))?;
+        self.sealer.seal_all()
+    }
+
+    /// Why the sealing in the background failed last, if it did; it is tried again when there is more to seal.
+    pub fn sealing_failure(&self) -> Option<String> {
+        self.sealing.failure()
+    }
+
     /// Why the recorder stopped writing, if it did.
     pub fn failure(&self) -> Option<SinkFailure> {
         self.shared.poison.get().cloned()
@@ -231,6 +277,7 @@ impl Recorder {
 
     fn stop(&mut self) -> Result<(), RecorderError> {
         self.queue = None;
+        self.sealing.stop();
         match self.writer.take().map(JoinHandle::join) {
             None | Some(Ok(Ok(()))) => self.shared.check().map_err(RecorderError::from),
             Some(Ok(Err(error))) => Err(SinkFailure::Poisoned(chain(&error)).into()),
@@ -247,8 +294,14 @@ impl Drop for Recorder {
 }
 
 /// The writer's thread: takes what came, commits it, until the queue is closed.
-fn write_all(mut core: Core, submissions: &Receiver<Submission>, shared: &Shared) -> Result<(), CommitError> {
+fn write_all(
+    mut core: Core,
+    submissions: &Receiver<Submission>,
+    shared: &Shared,
+    rolled: &Sender<()>,
+) -> Result<(), CommitError> {
     let mut group = Vec::new();
+    let mut segment = 0;
     while let Ok(first) = submissions.recv() {
         let mut events = first.events.len();
         group.push(first);
@@ -274,6 +327,10 @@ fn write_all(mut core: Core, submissions: &Receiver<Submission>, shared: &Shared
             return Ok(());
         }
         shared.bells.ring_durable();
+        if std::mem::replace(&mut segment, core.segment()) != core.segment() {
+            // If the sealer is at work it looks again by itself.
+            let _at_work = rolled.try_send(()).is_ok();
+        }
     }
     core.close()
 }

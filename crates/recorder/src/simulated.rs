@@ -8,6 +8,7 @@ use flightrec_journal::Storage;
 use crate::core::{Core, Submission};
 use crate::drops::DropCounter;
 use crate::error::{OpenError, RecorderError, SinkFailure};
+use crate::log::{SealError, Sealed, Sealer};
 use crate::open::{self, Opened};
 use crate::options::{Mode, Options};
 use crate::prepare::Submitted;
@@ -22,6 +23,7 @@ use crate::view::Outcome;
 pub struct SteppedRecorder {
     core: Core,
     reader: Reader,
+    sealer: Arc<Sealer>,
     failed: Option<SinkFailure>,
     _lock: Lock,
 }
@@ -32,9 +34,9 @@ impl SteppedRecorder {
     /// # Errors
     /// As [`crate::Recorder::open`].
     pub fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<Self, OpenError> {
-        let Opened { core, reader, registry: _, redactor: _, lock } =
+        let Opened { core, reader, sealer, registry: _, redactor: _, lock } =
             open::writer(storage, options, Arc::new(DropCounter::default()))?;
-        Ok(Self { core, reader, failed: None, _lock: lock })
+        Ok(Self { core, reader, sealer, failed: None, _lock: lock })
     }
 
     /// Commits several batches as one group, as the writer's thread does with what came during a sync.
@@ -53,6 +55,7 @@ impl SteppedRecorder {
                 events: Submitted::Checked(events),
                 mode,
                 cell: Some(Arc::clone(cell)),
+                roll: false,
             })
             .collect();
         if let Err(error) = self.core.commit(&mut group) {
@@ -67,6 +70,22 @@ impl SteppedRecorder {
             .iter()
             .map(|cell| cell.answer().unwrap_or(Err(SinkFailure::Closed)).map_err(RecorderError::from))
             .collect()
+    }
+
+    /// Moves everything that was recorded so far from the journal to the archive.
+    ///
+    /// # Errors
+    /// [`SealError`]; what could not be sealed stays in the journal.
+    pub fn seal(&mut self) -> Result<Sealed, SealError> {
+        if let Some(failure) = &self.failed {
+            return Err(SealError::Stopped(failure.to_string()));
+        }
+        if let Err(error) = self.core.roll() {
+            let failure = SinkFailure::Poisoned(error.to_string());
+            self.failed = Some(failure.clone());
+            return Err(SealError::Stopped(failure.to_string()));
+        }
+        self.sealer.seal_all()
     }
 
     /// Answers about everything that is durable.

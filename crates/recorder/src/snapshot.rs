@@ -2,10 +2,12 @@
 
 use std::io;
 
-use flightrec_journal::{Reader as JournalReader, Storage, StoreId};
+use flightrec_journal::{ChainHash, Storage, StoreId};
 
 use crate::derived::{self, Derived, Format};
+use crate::error::ReadError;
 use crate::fold::Projection;
+use crate::log::Log;
 
 pub(crate) const PATH: &str = "derived/snapshot.frs";
 /// Raise the version whenever what is folded, or how, changes: older snapshots are then folded anew.
@@ -28,24 +30,34 @@ pub(crate) fn write(storage: &dyn Storage, store: StoreId, projection: &Projecti
     derived::write(storage, PATH, FORMAT, store, &content)
 }
 
-/// Takes a snapshot, if it belongs to the log: its last event must lie where the snapshot says, in a
-/// block with the same link in the hash chain.
-pub(crate) fn load(storage: &dyn Storage, store: StoreId, journal: &JournalReader) -> io::Result<Loaded> {
-    let content = match derived::read(storage, PATH, FORMAT, store)? {
+/// Takes a snapshot, if it belongs to the log: where its last event lies, the log must have the same link in its hash
+/// chain.
+pub(crate) fn load(log: &Log) -> Result<Loaded, ReadError> {
+    let io = |source| ReadError::Io { path: PATH.to_owned(), source };
+    let content = match derived::read(&**log.storage(), PATH, FORMAT, log.store()).map_err(io)? {
         Derived::Whole(content) => content,
         Derived::Absent => return Ok(Loaded::Absent),
         Derived::Damaged => return Ok(Loaded::Unusable("its bytes do not have their digest".to_owned())),
     };
-    let projection = match postcard::from_bytes::<Projection>(&content) {
+    let mut projection = match postcard::from_bytes::<Projection>(&content) {
         Ok(projection) if projection.is_sound() => Box::new(projection),
         Ok(_) | Err(_) => return Ok(Loaded::Unusable("it cannot be read".to_owned())),
     };
-    let Some(last) = projection.blocks.last() else { return Ok(Loaded::Absent) };
-    match journal.read_block(&last.reference()) {
-        Ok(block) if block.chain == projection.chain() => Ok(Loaded::Good(projection)),
-        Ok(_) | Err(_) => Ok(Loaded::Unusable(format!(
-            "it was taken at event {}, which the log does not hold any more: the log was cut or replaced",
-            last.last_seq()
-        ))),
+    let Some(last) = projection.last_seq else { return Ok(Loaded::Absent) };
+    projection.trim(log.view().origin_seq());
+    if link_behind(log, &projection, last) == Some(projection.chain()) {
+        Ok(Loaded::Good(projection))
+    } else {
+        Ok(Loaded::Unusable(format!(
+            "it was taken at event {last}, which the log does not hold any more: the log was cut or replaced"
+        )))
+    }
+}
+
+/// The link behind the last event of a projection; `None` if it cannot be read, or the log does not hold it.
+fn link_behind(log: &Log, projection: &Projection, last: u64) -> Option<ChainHash> {
+    match projection.blocks.last() {
+        Some(place) => log.view().journal.read_block(&place.reference()).ok().map(|block| block.chain),
+        None => log.link_at(last).ok().flatten(),
     }
 }

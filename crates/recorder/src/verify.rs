@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
 use flightrec_events::{ArtifactId, Event, Payload};
-use flightrec_journal::{ChainHash, ScanItem, Seq, StoreId};
+use flightrec_journal::{ChainHash, Seq, StoreId};
 
 use crate::checkpoint::Checkpoint;
 use crate::derived;
 use crate::error::{ArtifactError, OpenError, ReadError};
 use crate::fold::Projection;
 use crate::id_file;
+use crate::log::{LogItem, View, damage_of_journal, damage_of_segment};
 use crate::open;
 use crate::reader::Reader;
 use crate::store::StoreFiles;
@@ -53,6 +54,8 @@ pub enum VerifyError {
 /// The log, folded from its beginning.
 struct FoldedAnew {
     projection: Projection,
+    /// The first position that was read; 1 if none was.
+    first_seq: u64,
     /// SHA-256 of the content that events name.
     named: HashSet<[u8; 32]>,
     unreadable: Vec<DamageView>,
@@ -88,37 +91,30 @@ impl Reader {
         }
         files.registry()?;
         // What was put aside is taken first: the log, which only grows, holds all of it then.
-        let (aside, unusable) = open::put_aside(files, self.journal())?;
-        let report = flightrec_journal::verify(&files.storage, files.id, self.journal().origin(), |at| {
-            progress(VerifyStep { stage: VerifyStage::Log, events: at.records });
+        self.log().refresh()?;
+        let (aside, unusable) = open::put_aside(self.log())?;
+        let view = self.log().view();
+        let (sealed, mut damage) = self.verify_sealed(&view, progress)?;
+        let report = flightrec_journal::verify(&files.storage, files.id, view.manifest.origin(), |at| {
+            progress(VerifyStep { stage: VerifyStage::Log, events: sealed + at.records });
         })
         .map_err(ReadError::from)?;
-        let mut damage: Vec<DamageView> = report
-            .damage
-            .iter()
-            .map(|found| DamageView {
-                kind: found.kind.name().to_owned(),
-                segment: format!("journal/{:010}.frj", found.segment.get()),
-                seq_from: found.seq_from.map(Seq::get),
-                seq_to: found.seq_to.map(Seq::get),
-                detail: found.detail.clone(),
-            })
-            .collect();
+        damage.extend(report.damage.iter().map(damage_of_journal));
         let wanted = checkpoints.iter().map(|checkpoint| (checkpoint.seq, None)).collect();
-        let FoldedAnew { projection: folded, named, unreadable, links } =
-            self.fold_anew(report.last_seq, wanted, progress)?;
+        let FoldedAnew { projection: mut folded, first_seq, named, unreadable, links } =
+            self.fold_anew(report.last_seq.map_or(view.origin_seq() - 1, Seq::get), wanted, progress)?;
         damage.extend(unreadable);
         damage.extend(checkpoints.iter().filter_map(|one| contradiction(one, files.id, &links, folded.last_seq)));
         damage.extend(self.check_derived(unusable)?);
-        let projections = self.compare(aside, &folded)?;
+        let projections = self.compare(aside, &mut folded)?;
         progress(VerifyStep { stage: VerifyStage::Artifacts, events: 0 });
         let (artifacts, bad) = self.artifacts().verify(&named)?;
         damage.extend(bad);
         Ok(VerifyView {
             ok: damage.is_empty() && projections == ProjectionCheck::Match,
-            events: report.records,
-            first_seq: report.first_seq.map(Seq::get),
-            last_seq: report.last_seq.map(Seq::get),
+            events: sealed + report.records,
+            first_seq: folded.events.checked_sub(1).map(|_| first_seq),
+            last_seq: folded.last_seq,
             chain_head: report.chain_head.to_string(),
             damage,
             artifacts,
@@ -130,61 +126,93 @@ impl Reader {
     /// a writer that is faster than this must not keep it running.
     fn fold_anew(
         &self,
-        last: Option<Seq>,
+        last: u64,
         mut links: HashMap<u64, Option<ChainHash>>,
         progress: &mut dyn FnMut(VerifyStep),
     ) -> Result<FoldedAnew, ReadError> {
         let mut projection = Projection::default();
-        let mut named = HashSet::new();
-        let mut unreadable = Vec::new();
-        let mut cursor = self.journal().cursor(Seq::FIRST);
-        while let Some(item) = cursor.next()? {
-            match item {
-                ScanItem::Damage(damage) => projection.note_damage(damage.seq_from.map(Seq::get), damage.to_string()),
-                ScanItem::Block(block) => {
-                    projection.begin_block(&block.reference, block.chain);
-                    if let Some(link) = links.get_mut(&block.reference.last_seq().get()) {
-                        *link = Some(block.chain);
+        let (mut first_seq, mut named, mut unreadable) = (None, HashSet::new(), Vec::new());
+        let mut scan = self.log().scan(1);
+        while projection.last_seq.unwrap_or(0) < last
+            && let Some(item) = scan.next()?
+        {
+            let block = match item {
+                LogItem::Damage(damage) => {
+                    projection.note_damage(damage.seq_from, damage.to_string());
+                    continue;
+                }
+                LogItem::Block(block) => block,
+            };
+            projection.begin_block(block.place(), block.last_seq(), block.chain());
+            if let Some(link) = links.get_mut(&block.last_seq()) {
+                *link = Some(block.chain());
+            }
+            let recorded_at = block.recorded_at();
+            for (seq, stored) in block.records() {
+                first_seq = first_seq.or(Some(seq.get()));
+                match open::decode(seq, stored) {
+                    Ok(event) => {
+                        projection.apply(seq.get(), recorded_at, &event);
+                        name_artifacts(&event, &mut named);
                     }
-                    let recorded_at = open::stamp(&block);
-                    for (seq, stored) in block.records() {
-                        match open::decode(seq, stored) {
-                            Ok(event) => {
-                                projection.apply(seq.get(), recorded_at, &event);
-                                name_artifacts(&event, &mut named);
-                            }
-                            Err(error) => unreadable.push(DamageView {
-                                kind: "unreadable_event".to_owned(),
-                                segment: format!("journal/{:010}.frj", block.reference.segment.get()),
-                                seq_from: Some(seq.get()),
-                                seq_to: Some(seq.get()),
-                                detail: error.to_string(),
-                            }),
-                        }
-                    }
-                    progress(VerifyStep { stage: VerifyStage::Events, events: projection.events });
-                    if last.is_none_or(|last| block.reference.last_seq() >= last) {
-                        break;
-                    }
+                    Err(error) => unreadable.push(DamageView {
+                        kind: "unreadable_event".to_owned(),
+                        segment: "log".to_owned(),
+                        seq_from: Some(seq.get()),
+                        seq_to: Some(seq.get()),
+                        detail: error.to_string(),
+                    }),
                 }
             }
+            progress(VerifyStep { stage: VerifyStage::Events, events: projection.events });
         }
-        Ok(FoldedAnew { projection, named, unreadable, links })
+        Ok(FoldedAnew { projection, first_seq: first_seq.unwrap_or(1), named, unreadable, links })
+    }
+
+    /// Reads every sealed segment again; how many events they hold, and what is damaged.
+    fn verify_sealed(
+        &self,
+        view: &View,
+        progress: &mut dyn FnMut(VerifyStep),
+    ) -> Result<(u64, Vec<DamageView>), ReadError> {
+        let mut events = 0;
+        let mut damage = Vec::new();
+        for entry in view.manifest.segments() {
+            let checked = self.log().segment(entry).and_then(|segment| Ok(segment.verify()?));
+            match checked {
+                Ok(()) => events += entry.events,
+                Err(error) => damage.push(damage_of_segment(entry, &error).ok_or(error)?),
+            }
+            progress(VerifyStep { stage: VerifyStage::Log, events });
+        }
+        for file in view.manifest.foreign_files(&**self.log().storage())? {
+            damage.push(DamageView {
+                kind: "foreign_file".to_owned(),
+                segment: format!("archive/events/{file}"),
+                seq_from: None,
+                seq_to: None,
+                detail: "nobody sealed it here: it is not read, but other engines will; move it away".to_owned(),
+            });
+        }
+        Ok((events, damage))
     }
 
     /// Compares what was put aside, brought up to the same position, with the fold of the whole log.
-    fn compare(&self, aside: Projection, folded: &Projection) -> Result<ProjectionCheck, ReadError> {
-        let mut cursor = self.journal().cursor(open::after(aside.last_seq));
+    fn compare(&self, aside: Projection, folded: &mut Projection) -> Result<ProjectionCheck, ReadError> {
+        let mut scan = self.log().scan(open::after(aside.last_seq));
         let aside = RwLock::new(aside);
         // A writer may be at work: what came after the other fold ended is left out.
-        open::fold_on(&mut cursor, &aside, folded.last_seq.unwrap_or(0))?;
-        let aside = aside.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        open::fold_on(&mut scan, &aside, folded.last_seq.unwrap_or(0))?;
+        let mut aside = aside.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Or it may have sealed something in between.
+        let sealed = self.log().view().origin_seq();
+        aside.trim(sealed);
+        folded.trim(sealed);
         Ok(if aside.same_answers(folded) { ProjectionCheck::Match } else { ProjectionCheck::Differ })
     }
 
     /// What is damaged among the files that are made from the log.
     fn check_derived(&self, unusable: Option<String>) -> Result<Vec<DamageView>, VerifyError> {
-        let files = self.files();
         let derived_damage = |kind: &str, segment: &str, detail: String| DamageView {
             kind: kind.to_owned(),
             segment: segment.to_owned(),
@@ -200,9 +228,7 @@ impl Reader {
                 format!("{why}; it is made again at the next open"),
             ));
         }
-        for path in id_file::damaged_files(&*files.storage, files.id, self.journal())
-            .map_err(OpenError::io("read", derived::DIR))?
-        {
+        for path in id_file::damaged_files(self.log()).map_err(OpenError::io("read", derived::DIR))? {
             damage.push(derived_damage(
                 "bad_index",
                 &path,

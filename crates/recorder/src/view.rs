@@ -346,6 +346,18 @@ pub struct DamageView {
     pub detail: String,
 }
 
+impl std::fmt::Display for DamageView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} in {}", self.kind, self.segment)?;
+        match (self.seq_from, self.seq_to) {
+            (Some(from), Some(to)) => write!(f, ", events {from} to {to}")?,
+            (Some(from), None) => write!(f, ", events from {from} on")?,
+            (None, _) => {}
+        }
+        write!(f, ": {}", self.detail)
+    }
+}
+
 /// What `verify` says of artifacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct ArtifactCheck {

@@ -160,7 +160,7 @@ impl From<LookupError> for Problem {
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         let message = match &error {
-            ReadError::Journal(_) | ReadError::Event { .. } => {
+            ReadError::Journal(_) | ReadError::Archive(_) | ReadError::Manifest(_) | ReadError::Event { .. } => {
                 format!("a part of the store cannot be read: {error}; `flightrec verify` names the damage")
             }
             ReadError::Io { .. } => "the store cannot be read: the file system refused".to_owned(),

@@ -50,6 +50,12 @@ impl BlockMap {
         self.0.push_back(BlockPlace::of(block));
     }
 
+    /// Forgets the blocks that lie wholly before a position.
+    pub(crate) fn trim(&mut self, before_seq: u64) {
+        let gone = self.0.partition_point(|block| block.last_seq() < before_seq);
+        self.0.drain(..gone);
+    }
+
     /// The block that begins with a position.
     pub(crate) fn get(&self, first_seq: u64) -> Option<&BlockPlace> {
         self.at(first_seq).filter(|block| block.first_seq == first_seq)
@@ -65,6 +71,10 @@ impl BlockMap {
         }
         let after = self.0.partition_point(|block| block.first_seq <= seq);
         self.0.get(after.checked_sub(1)?).filter(|block| block.last_seq() >= seq)
+    }
+
+    pub(crate) fn first(&self) -> Option<&BlockPlace> {
+        self.0.front()
     }
 
     pub(crate) fn last(&self) -> Option<&BlockPlace> {
@@ -106,5 +116,14 @@ mod tests {
         }
         assert!(map.get(4).is_some() && map.get(5).is_none());
         assert_eq!(map.from(5).map(|block| block.first_seq).collect::<Vec<_>>(), [4, 10]);
+    }
+
+    #[test]
+    fn a_block_that_lies_partly_behind_the_position_stays() {
+        let mut map = map(&[(1, 3), (4, 2), (6, 1)]);
+        map.trim(5);
+        assert_eq!(map.from(0).map(|block| block.first_seq).collect::<Vec<_>>(), [4, 6]);
+        map.trim(100);
+        assert_eq!(map.last(), None);
     }
 }

@@ -52,9 +52,13 @@ pub(crate) struct Projection {
 }
 
 impl Projection {
-    /// Says that the events to come lie in `block`. Blocks come in the order of the log.
-    pub(crate) fn begin_block(&mut self, block: &BlockRef, chain: ChainHash) {
-        self.blocks.push(block);
+    /// Says that the events to come are those of a block, which lies at `place` if it is not sealed. Blocks come in the
+    /// order of the log; `last_seq` is the position of the last event that was ever in it.
+    pub(crate) fn begin_block(&mut self, place: Option<&BlockRef>, last_seq: u64, chain: ChainHash) {
+        if let Some(place) = place {
+            self.blocks.push(place);
+        }
+        self.last_seq = Some(last_seq);
         self.chain = *chain.as_bytes();
     }
 
@@ -93,7 +97,6 @@ impl Projection {
     /// Folds one event of the block that was begun last.
     pub(crate) fn apply(&mut self, seq: u64, recorded_at: Timestamp, event: &Event) {
         self.events += 1;
-        self.last_seq = Some(seq);
         self.recorded_us = Some(recorded_at.as_micros());
         if let Payload::RecorderEventsDropped(dropped) = &event.payload {
             let detail = format!("{} events were dropped: {}", dropped.count.get(), dropped.cause.as_str());
@@ -321,6 +324,14 @@ impl Projection {
             extent.merge(&self.sessions[at as usize].extent);
         }
         extent
+    }
+
+    /// Forgets where blocks lie that hold nothing from a position on: they are sealed.
+    pub(crate) fn trim(&mut self, before_seq: u64) {
+        self.blocks.trim(before_seq);
+        for session in &mut self.sessions {
+            session.blocks.retain(|first| self.blocks.get(*first).is_some());
+        }
     }
 
     /// The ids under which the events of a session were recorded.

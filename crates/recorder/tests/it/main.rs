@@ -13,6 +13,7 @@ mod memory;
 mod overload;
 mod reading;
 mod sample;
+mod sealing;
 mod secrets;
 mod snapshot;
 mod telemetry;

@@ -1,0 +1,137 @@
+//! What the log consists of at one moment, and how that is kept up to date.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use flightrec_archive::{Manifest, Segment, SegmentEntry};
+use flightrec_journal::{ChainHash, Origin, Reader as JournalReader, ScanItem, Seq, Storage, StoreId};
+
+use super::scan::Scan;
+use crate::error::{OpenError, ReadError};
+
+/// How many sealed segments are held open, with what finds rows in them.
+const OPEN_SEGMENTS: usize = 64;
+
+/// The log of one store, as this process sees it.
+#[derive(Debug)]
+pub(crate) struct Log {
+    storage: Arc<dyn Storage>,
+    store: StoreId,
+    view: RwLock<Arc<View>>,
+    open: Mutex<VecDeque<(String, Arc<Segment>)>>,
+}
+
+/// The log at one moment. It stays readable as long as no later moment removed its files.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// What is sealed.
+    pub(crate) manifest: Manifest,
+    /// What is not, from its origin on.
+    pub(crate) journal: JournalReader,
+}
+
+impl View {
+    /// The first position that the journal holds; all before are sealed.
+    pub(crate) fn origin_seq(&self) -> u64 {
+        self.manifest.origin().seq.get()
+    }
+
+    /// The sealed segments that hold positions from `from` to `until`, both included.
+    pub(crate) fn segments(&self, from: u64, until: u64) -> impl Iterator<Item = &SegmentEntry> {
+        let overlaps = move |entry: &&SegmentEntry| entry.last_seq.get() >= from && entry.first_seq.get() <= until;
+        self.manifest.segments().iter().filter(overlaps)
+    }
+}
+
+impl Log {
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    pub(crate) fn store(&self) -> StoreId {
+        self.store
+    }
+
+    pub(crate) fn open(storage: Arc<dyn Storage>, store: StoreId) -> Result<Self, OpenError> {
+        let view = load(&storage, store)?;
+        Ok(Self { storage, store, view: RwLock::new(Arc::new(view)), open: Mutex::default() })
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what the writer of the store has sealed or forgotten since; whether there was anything.
+    pub(crate) fn refresh(&self) -> Result<bool, ReadError> {
+        let manifest = Manifest::load(&*self.storage, self.store)?;
+        let held = self.view();
+        if manifest.generation() == held.manifest.generation() {
+            return Ok(false);
+        }
+        self.install(manifest, &held.journal);
+        Ok(true)
+    }
+
+    /// Goes by a manifest that this process wrote.
+    pub(crate) fn install(&self, manifest: Manifest, journal: &JournalReader) {
+        let journal = journal.at(manifest.origin());
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View { manifest, journal });
+    }
+
+    /// A sealed segment, opened if it is not.
+    pub(crate) fn segment(&self, entry: &SegmentEntry) -> Result<Arc<Segment>, ReadError> {
+        let held = |open: &VecDeque<(String, Arc<Segment>)>| {
+            open.iter().find(|(file, _)| *file == entry.file).map(|(_, segment)| Arc::clone(segment))
+        };
+        if let Some(segment) = held(&self.open.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(segment);
+        }
+        let segment = Arc::new(Segment::open(&*self.storage, self.store, entry)?);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.push_back((entry.file.clone(), Arc::clone(&segment)));
+        if open.len() > OPEN_SEGMENTS {
+            open.pop_front();
+        }
+        Ok(segment)
+    }
+
+    /// From block to block through the log, beginning with the one that holds `from`.
+    pub(crate) fn scan(self: &Arc<Self>, from: u64) -> Scan {
+        Scan::new(Arc::clone(self), from)
+    }
+
+    /// The link of the block that ends with a position; `None` if no block that is there ends with it.
+    pub(crate) fn link_at(&self, seq: u64) -> Result<Option<ChainHash>, ReadError> {
+        let view = self.view();
+        let Origin { seq: origin, chain, .. } = view.manifest.origin();
+        if seq + 1 == origin.get() {
+            return Ok(Some(chain));
+        }
+        if seq < origin.get() {
+            return match view.segments(seq, seq).next() {
+                Some(entry) => Ok(self.segment(entry)?.link_at(Seq::new(seq))),
+                None => Ok(None),
+            };
+        }
+        let mut cursor = view.journal.cursor(Seq::new(seq));
+        while let Some(item) = cursor.next()? {
+            if let ScanItem::Block(block) = item {
+                return Ok(Some(block.chain).filter(|_| block.reference.last_seq().get() == seq));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the log takes on disk, in bytes.
+    pub(crate) fn bytes(&self) -> Result<u64, ReadError> {
+        let view = self.view();
+        let sealed: u64 = view.manifest.segments().iter().map(|entry| entry.bytes).sum();
+        Ok(sealed + view.journal.segments()?.iter().map(|segment| segment.len).sum::<u64>())
+    }
+}
+
+fn load(storage: &Arc<dyn Storage>, store: StoreId) -> Result<View, OpenError> {
+    let manifest = Manifest::load(&**storage, store).map_err(ReadError::from)?;
+    let journal = JournalReader::open(Arc::clone(storage), store, manifest.origin())?;
+    Ok(View { manifest, journal })
+}

@@ -1,0 +1,225 @@
+//! The events that pass a filter, read part by part as they are taken: from sealed segments, then from the journal.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use flightrec_archive::{SegmentEntry, SegmentLog};
+use flightrec_events::{SessionPrefix, Timestamp};
+use flightrec_journal::Seq;
+use rustc_hash::FxHashSet;
+
+use crate::error::ReadError;
+use crate::fold::BlockPlace;
+use crate::open;
+use crate::query::EventFilter;
+use crate::reader::{Reader, RecordedEvent};
+
+/// Events, in the order of the log. A part that cannot be read is one error, and what comes after it follows.
+#[derive(Debug)]
+pub struct Events<'a> {
+    reader: &'a Reader,
+    filter: EventFilter,
+    wanted: Wanted,
+    /// The position that comes next.
+    next: u64,
+    parts: VecDeque<Part>,
+    /// The manifest that the parts were told by.
+    generation: u64,
+    /// The segment at hand, when all of its events are wanted.
+    segment: Option<Box<SegmentLog>>,
+    ready: VecDeque<RecordedEvent>,
+    left: usize,
+}
+
+/// Where some of the events lie.
+#[derive(Debug)]
+enum Part {
+    Sealed(SegmentEntry),
+    Block(BlockPlace),
+}
+
+impl Part {
+    const fn last_seq(&self) -> u64 {
+        match self {
+            Part::Sealed(entry) => entry.last_seq.get(),
+            Part::Block(block) => block.last_seq(),
+        }
+    }
+}
+
+/// The events of which sessions are wanted.
+#[derive(Debug)]
+enum Wanted {
+    All,
+    /// Of one session, told from the first bytes of the stored form.
+    One(Arc<str>, SessionPrefix),
+    /// Of a session that other ids stand for.
+    Any(FxHashSet<Arc<str>>),
+}
+
+impl Wanted {
+    fn of(ids: Option<Vec<Arc<str>>>) -> Self {
+        match ids {
+            None => Wanted::All,
+            Some(ids) => match ids.as_slice() {
+                [one] => Wanted::One(Arc::clone(one), SessionPrefix::new(one)),
+                _ => Wanted::Any(ids.into_iter().collect()),
+            },
+        }
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        match self {
+            Wanted::All => Vec::new(),
+            Wanted::One(id, _) => vec![id],
+            Wanted::Any(ids) => ids.iter().map(|id| &**id).collect(),
+        }
+    }
+
+    fn may_take(&self, stored: &[u8]) -> bool {
+        match self {
+            Wanted::One(_, prefix) => prefix.matches(stored),
+            Wanted::All | Wanted::Any(_) => true,
+        }
+    }
+
+    fn takes(&self, event: &RecordedEvent) -> bool {
+        match self {
+            Wanted::All | Wanted::One(..) => true,
+            Wanted::Any(ids) => event.event.model_session_id.as_ref().is_some_and(|id| ids.contains(id.as_str())),
+        }
+    }
+}
+
+impl<'a> Events<'a> {
+    pub(crate) fn new(reader: &'a Reader, filter: EventFilter) -> Self {
+        let ids = filter.session.as_ref().map(|id| reader.ids_of(id));
+        let mut events = Self {
+            reader,
+            wanted: Wanted::of(ids),
+            next: filter.from_seq.unwrap_or(1),
+            parts: VecDeque::new(),
+            generation: 0,
+            segment: None,
+            ready: VecDeque::new(),
+            left: filter.limit.unwrap_or(usize::MAX),
+            filter,
+        };
+        events.plan();
+        events
+    }
+
+    /// Finds where the events from the next position on lie.
+    fn plan(&mut self) {
+        // The view is taken while the projection stands still: what that has let go of is in the archive by then.
+        let projection = self.reader.projection();
+        let view = self.reader.log().view();
+        let root = self.filter.session.as_ref().map(|id| projection.find(id));
+        let (from, until) = match root {
+            None => (self.next, u64::MAX),
+            Some(None) => (1, 0),
+            Some(Some(root)) => {
+                let extent = projection.extent_of(root);
+                (self.next.max(extent.first_seq), extent.last_seq)
+            }
+        };
+        let blocks: Vec<BlockPlace> = match root {
+            None => projection.blocks.from(from).copied().collect(),
+            Some(root) => root.map_or_else(Vec::new, |root| projection.blocks_of(root)),
+        };
+        let live = |block: &BlockPlace| block.last_seq() >= from && block.first_seq >= view.origin_seq();
+        let sealed = view.segments(from, until).cloned().map(Part::Sealed);
+        self.parts = sealed.chain(blocks.into_iter().filter(live).map(Part::Block)).collect();
+        self.generation = view.manifest.generation();
+        self.segment = None;
+    }
+
+    fn read_next(&mut self) -> Result<bool, ReadError> {
+        if let Some(segment) = &mut self.segment {
+            if let Some(block) = segment.next() {
+                let recorded_at = Timestamp::from_micros(block.stamp_us()).unwrap_or_default();
+                for (seq, stored) in block.records() {
+                    self.take(seq, recorded_at, stored)?;
+                }
+                self.next = self.next.max(block.last_seq().get() + 1);
+                return Ok(true);
+            }
+            self.segment = None;
+        }
+        let Some(part) = self.parts.pop_front() else { return Ok(false) };
+        let last = part.last_seq();
+        match self.read(part) {
+            Err(_) if self.has_moved() => self.plan(),
+            Err(error) => {
+                self.next = last + 1;
+                return Err(error);
+            }
+            Ok(()) if self.segment.is_none() => self.next = last + 1,
+            Ok(()) => {}
+        }
+        Ok(true)
+    }
+
+    /// Whether the writer sealed something since the parts were told: they may lie elsewhere now.
+    fn has_moved(&self) -> bool {
+        let refreshed = self.reader.log().refresh().unwrap_or(false);
+        refreshed || self.reader.log().view().manifest.generation() != self.generation
+    }
+
+    fn read(&mut self, part: Part) -> Result<(), ReadError> {
+        match part {
+            Part::Block(place) => {
+                let block = self.reader.block(&place.reference())?;
+                let recorded_at = open::stamp(&block);
+                for (seq, stored) in block.records() {
+                    self.take(seq, recorded_at, stored)?;
+                }
+            }
+            Part::Sealed(entry) => {
+                let segment = self.reader.log().segment(&entry)?;
+                if matches!(self.wanted, Wanted::All) {
+                    self.segment = Some(Box::new(segment.log()?));
+                    return Ok(());
+                }
+                let rows = segment.sessions(&self.wanted.ids())?;
+                let mut events: Vec<RecordedEvent> =
+                    rows.map(|row| row.map(RecordedEvent::from)).collect::<Result<_, _>>()?;
+                events.sort_unstable_by_key(|event| event.seq);
+                events.retain(|event| event.seq >= self.next && self.filter.takes(event));
+                self.ready.extend(events);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, seq: Seq, recorded_at: Timestamp, stored: &[u8]) -> Result<(), ReadError> {
+        if seq.get() >= self.next && self.wanted.may_take(stored) {
+            let event = RecordedEvent { seq: seq.get(), recorded_at, event: open::decode(seq, stored)? };
+            if self.wanted.takes(&event) && self.filter.takes(&event) {
+                self.ready.push_back(event);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for Events<'_> {
+    type Item = Result<RecordedEvent, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                self.left -= 1;
+                return Some(Ok(event));
+            }
+            match self.read_next() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
