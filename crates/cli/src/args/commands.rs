@@ -10,7 +10,7 @@ use super::asking::{
 use super::bringing::{ImportCommand, UpArgs};
 use super::care::{CheckpointArgs, CompletionsArgs, DoctorArgs, SchemaArgs, VerifyArgs};
 use super::giving::{ArtifactCommand, RecordArgs, ValidateArgs};
-use super::keeping::HoldArgs;
+use super::keeping::{HoldArgs, SealArgs};
 use super::running::RunArgs;
 
 /// A flight recorder for AI agent sessions: every event durable, every question answered from the record.
@@ -125,6 +125,8 @@ pub(crate) enum Command {
     Artifact(ArtifactCommand),
     /// Write events out, so that they can be kept or recorded elsewhere
     Export(ExportArgs),
+    /// Move what was recorded so far into the Parquet archive
+    Seal(SealArgs),
     /// Keep sessions whatever a retention policy says, or release them
     Hold(HoldArgs),
     /// Re-read everything: checksums, chain, order, artifacts, roll-ups

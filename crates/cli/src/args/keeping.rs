@@ -24,3 +24,16 @@ pub(crate) struct HoldArgs {
     #[arg(long, requires = "sessions")]
     pub(crate) release: bool,
 }
+
+/// `seal`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A store seals by itself once there is enough for a segment; this does it at once, for all that was
+recorded so far. The archive is plain Parquet in `archive/events`, which other engines read as it lies.
+
+Examples:
+  $ flightrec seal
+  $ flightrec seal --format json | jq .archive_bytes
+  $ duckdb -c \"select type, count(*) from '~/.local/share/flightrec/archive/events/*.parquet' group by 1\""
+)]
+pub(crate) struct SealArgs {}

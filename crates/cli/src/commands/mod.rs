@@ -19,6 +19,7 @@ mod run;
 mod running;
 mod schema;
 mod scope;
+mod seal;
 mod sessions;
 mod short_ids;
 mod show;

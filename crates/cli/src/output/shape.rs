@@ -1,11 +1,11 @@
 //! Which fields each printed object has: the header of CSV, and the JSON behind it.
 
 use crate::commands::{Checked, Held, Imported, Kept, Listening, Summary};
-use flightrec_recorder::RecordedEvent;
 use flightrec_recorder::view::{
     ArtifactView, CostRow, Finding, LineVerdict, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
     VerifyView,
 };
+use flightrec_recorder::{RecordedEvent, Sealed};
 use serde::Serialize;
 
 /// Something that is printed in every format.
@@ -44,6 +44,7 @@ items! {
     ];
     Checked => &["plan", "ok", "sessions"];
     Kept => &["store", "seq", "chain", "at"];
+    Sealed => &["segments", "events", "journal_bytes", "archive_bytes"];
     Held => &["session_id", "reason", "since"];
     SessionView => &[
         "session_id", "parent_session_id", "state", "role", "model_id", "provider", "backend", "wp_id", "mt_id",

@@ -23,6 +23,7 @@ const COMMANDS: &[&str] = &[
     "run",
     "import otlp",
     "export",
+    "seal",
     "hold",
     "checkpoint",
     "verify",

@@ -99,3 +99,28 @@ fn a_file_without_checkpoints_is_refused_with_its_line() {
     ran.code(0);
     assert!(Store::new().run(["checkpoint"]).code(1).stderr.contains("no store"));
 }
+
+#[test]
+fn what_is_sealed_is_read_verified_and_known_again() {
+    let events = [created("s-1", 0), created("s-2", 1)];
+    let store = Store::with(&events);
+    let before = store.run(["export"]).code(0).stdout;
+    let sealed = store.run(["seal", "--format", "json"]).code(0).json();
+    assert_eq!(keys(&sealed), ["archive_bytes", "events", "journal_bytes", "segments"]);
+    assert_eq!((&sealed["segments"], &sealed["events"]), (&json!(1), &json!(2)));
+    let files = std::fs::read_dir(store.path().join("archive/events")).unwrap();
+    let names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(names, ["00000000000000000001-00000000000000000002.parquet"]);
+    assert_eq!(store.run(["export"]).code(0).stdout, before);
+    assert_eq!(store.run(["verify", "--format", "json"]).code(0).json()["events"], 2);
+    assert!(store.record(&events).code(0).stderr.contains("2 duplicate"));
+    assert!(store.run(["seal"]).code(0).stdout.contains("nothing to seal"));
+    let path = store.path().join("archive/events").join(&names[0]);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let found = store.run(["verify", "--format", "json"]).code(4).json();
+    assert_eq!(found["damage"][0]["kind"], "bad_segment");
+    assert!(Store::new().run(["seal"]).code(1).stderr.contains("no store"));
+}

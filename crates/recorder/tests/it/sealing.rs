@@ -1,5 +1,7 @@
 //! What is sealed answers as it did before, beside what is not, and whoever reads it.
 
+use std::fmt::Write as _;
+
 use flightrec_recorder::events::Id;
 use flightrec_recorder::query::{EventFilter, SessionFilter, SpanFilter};
 use flightrec_recorder::view::Outcome;
@@ -17,16 +19,16 @@ fn answers(reader: &Reader) -> String {
         text.push_str(std::str::from_utf8(&json).unwrap());
         text.push('\n');
     }
-    text += &format!("{:#?}\n", reader.sessions(&SessionFilter::default()));
-    text += &format!("{:#?}\n", reader.trees());
-    text += &format!("{:#?}\n", reader.spans(&SpanFilter::default()).unwrap());
-    text += &format!("{:#?}\n", reader.messages(None).unwrap());
-    text += &format!("{:#?}\n", reader.cost(CostKey::Model, &SessionFilter::default()));
-    text += &format!("{:#?}\n", reader.findings());
+    writeln!(text, "{:#?}", reader.sessions(&SessionFilter::default())).unwrap();
+    writeln!(text, "{:#?}", reader.trees()).unwrap();
+    writeln!(text, "{:#?}", reader.spans(&SpanFilter::default()).unwrap()).unwrap();
+    writeln!(text, "{:#?}", reader.messages(None).unwrap()).unwrap();
+    writeln!(text, "{:#?}", reader.cost(CostKey::Model, &SessionFilter::default())).unwrap();
+    writeln!(text, "{:#?}", reader.findings()).unwrap();
     for id in reader.session_ids() {
-        text += &format!("{:#?}\n", reader.session(&id).unwrap());
+        writeln!(text, "{:#?}", reader.session(&id).unwrap()).unwrap();
         for event in reader.events(&EventFilter::of_session(id)) {
-            text += &format!("{} ", event.unwrap().seq);
+            write!(text, "{} ", event.unwrap().seq).unwrap();
         }
     }
     text
