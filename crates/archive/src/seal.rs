@@ -7,8 +7,8 @@ use flightrec_journal::{ChainHash, LinkHasher, RecordHash, Seq, Storage, StoreId
 use rustc_hash::FxHashMap;
 
 use crate::blocks::{BlockEntry, Kept};
-use crate::entry::SegmentEntry;
-use crate::error::SealError;
+use crate::entry::{DIR, SegmentEntry};
+use crate::error::{SealError, io};
 use crate::writer::{SegmentPlan, SegmentWriter};
 
 /// One block of the journal, as its reader gives it.
@@ -142,7 +142,10 @@ impl Seal {
             let event = CheckedEvent::decode(stored).map_err(|source| SealError::Record { seq: row.seq, source })?;
             writer.push(row.seq, stamps[row.block as usize], &event, stored)?;
         }
-        writer.finish()
+        let entry = writer.finish()?;
+        // The manifest may name the file only once its name is durable, too.
+        storage.sync_dir(DIR).map_err(io("sync", DIR))?;
+        Ok(entry)
     }
 }
 

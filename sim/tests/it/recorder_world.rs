@@ -218,6 +218,15 @@ impl World {
         true
     }
 
+    /// Moves what was recorded into the archive; `false` if a fault hit that. Everything is where it was then.
+    pub(crate) fn seal(&mut self) -> bool {
+        let recorder = self.recorder.as_mut().expect("it is open");
+        let before = recorder.reader().event_count();
+        let done = recorder.seal().is_ok();
+        assert_eq!(recorder.reader().event_count(), before, "sealing adds and takes nothing");
+        done
+    }
+
     /// Closes in order, and opens again; `false` if a fault hit that.
     pub(crate) fn reopen(&mut self) -> bool {
         self.close() && self.open()

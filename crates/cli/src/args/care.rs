@@ -27,7 +27,7 @@ newest checkpoint that you keep can be cut off unnoticed.
 
 Examples:
   $ flightrec checkpoint
-  $ flightrec checkpoint >> /mnt/elsewhere/checkpoints.txt
+  $ flightrec checkpoint > /mnt/elsewhere/checkpoint.txt
   $ flightrec checkpoint --format json | jq -r .chain"
 )]
 pub(crate) struct CheckpointArgs {}

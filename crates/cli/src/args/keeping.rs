@@ -33,7 +33,6 @@ recorded so far. The archive is plain Parquet in `archive/events`, which other e
 
 Examples:
   $ flightrec seal
-  $ flightrec seal --format json | jq .archive_bytes
-  $ duckdb -c \"select type, count(*) from '~/.local/share/flightrec/archive/events/*.parquet' group by 1\""
+  $ flightrec seal --format json | jq .archive_bytes"
 )]
 pub(crate) struct SealArgs {}
