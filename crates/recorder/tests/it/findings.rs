@@ -120,7 +120,7 @@ fn what_was_lost_is_told_by_the_store() {
     let gaps: Vec<_> =
         recorder.reader().findings().into_iter().filter(|finding| finding.kind == FindingKind::Gap).collect();
     assert_eq!((gaps.len(), gaps[0].severity), (1, Severity::Error), "{gaps:?}");
-    assert!(gaps[0].detail.contains("records 25 to 48"), "{}", gaps[0].detail);
+    assert!(gaps[0].detail.contains("events 25 to 48"), "{}", gaps[0].detail);
     assert_eq!(recorder.reader().event_count(), 48, "what comes after the damage is there");
     take(&recorder, workload(300));
     recorder.close().unwrap();
