@@ -13,7 +13,7 @@ use flightrec_journal::{
 
 use crate::artifacts::Artifacts;
 use crate::error::{LookupError, OpenError, ReadError};
-use crate::fold::{CostKey, DetailFold, Projection, SpawnForest};
+use crate::fold::{CostKey, DetailFold, Projection, SpawnForest, Told};
 use crate::open;
 use crate::query::{EventFilter, SessionFilter, SpanFilter};
 use crate::store::StoreFiles;
@@ -206,7 +206,7 @@ impl Reader {
     /// Folds the events that pass a filter. A damaged block loses its own events and no others; each
     /// is told as a finding.
     fn fold_details(&self, filter: &EventFilter) -> Result<(DetailFold, Vec<Finding>), ReadError> {
-        let mut fold = DetailFold::new(self.stand_ins(filter.session.as_ref()));
+        let mut fold = DetailFold::new(self.stand_ins(filter.session.as_ref()), self.sharing(filter.session.as_ref()));
         let mut gaps = Vec::new();
         for event in self.events(filter) {
             match event {
@@ -231,6 +231,15 @@ impl Reader {
         let Some(session) = session else { return projection.stand_ins() };
         let Some(root) = projection.find(session) else { return FxHashMap::default() };
         projection.ids_of(root).into_iter().skip(1).map(|id| (id, Arc::clone(projection.id_at(root)))).collect()
+    }
+
+    /// Whether a session shares its id with its agents, or which do.
+    fn sharing(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Told> {
+        let projection = self.projection();
+        match session {
+            Some(session) => projection.sharing(projection.find(session).into_iter()),
+            None => projection.sharing(projection.listed()),
+        }
     }
 
     /// A session with its descendants.

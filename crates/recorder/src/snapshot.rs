@@ -9,7 +9,7 @@ use crate::fold::Projection;
 
 pub(crate) const PATH: &str = "derived/snapshot.frs";
 /// Raise the version whenever what is folded, or how, changes: older snapshots are then folded anew.
-const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 4 };
+const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 5 };
 
 /// What a snapshot is good for.
 #[derive(Debug)]

@@ -24,4 +24,4 @@ pub use answers::CostKey;
 pub(crate) use answers::SpawnForest;
 pub(crate) use detail::DetailFold;
 pub(crate) use projection::{BlockPlace, Projection};
-pub(crate) use told::telemetry_source;
+pub(crate) use told::{Told, telemetry_source};
