@@ -240,9 +240,8 @@ impl DetailFold {
     pub(crate) fn into_messages(mut self) -> Vec<MessageView> {
         if !self.sharing.is_empty() {
             let sharing = &self.sharing;
-            let is_left = |view: &MessageView| {
-                sharing.get(&view.session_id).is_some_and(|own| own.is_left(&view.message_id))
-            };
+            let is_left =
+                |view: &MessageView| sharing.get(&view.session_id).is_some_and(|own| own.is_left(&view.message_id));
             self.messages.retain(|view| !is_left(view));
         }
         if !self.told.is_empty() {
