@@ -20,6 +20,7 @@ mod serving;
 mod shapes;
 mod support;
 mod terminals;
+mod transcripts;
 mod truth;
 mod wire;
 mod workload;
