@@ -181,13 +181,14 @@ impl Import<'_> {
     fn line(&mut self, transcript: &mut Transcript, line: &Line<'_>) -> Result<(), (&'static str, String)> {
         let read = match line {
             Line::Whole(line) => transcript.line(line),
-            Line::Unfinished(line) => match transcript.line(line) {
-                Ok(read) => Ok(read),
-                Err(_) => {
+            Line::Unfinished(line) => {
+                let read = transcript.line(line);
+                if read.is_err() {
                     self.imported.unfinished += 1;
                     return Ok(());
                 }
-            },
+                read
+            }
             Line::TooLong { bytes } => {
                 return Err(("too_long", format!("it has {bytes} bytes, and at most {MAX_LINE_BYTES} are held")));
             }

@@ -148,7 +148,9 @@ fn beside_telemetry_of_the_same_sessions_nothing_counts_twice() {
         let without_findings = |store: &Store| {
             let mut sums = sums(store);
             // A span that telemetry lost is its own finding, and no transcript makes up for it.
-            sums.iter_mut().for_each(|sum| sum.as_array_mut().unwrap().truncate(7));
+            for sum in &mut sums {
+                sum.as_array_mut().unwrap().truncate(7);
+            }
             sums
         };
         assert_eq!(without_findings(&before), without_findings(&alone), "{name}");
@@ -250,7 +252,9 @@ fn sessions_that_were_resumed_or_forked_do_not_count_what_they_repeat() {
     write(&dir.join("p/two.jsonl"), &[first("two"), vec![answer("two", 30, "c", 11, "More.")]].concat());
     // Newer ones say where they come from.
     let mut forked = first("three");
-    forked.iter_mut().for_each(|line| line["forkedFrom"] = json!({"sessionId": "one", "messageUuid": "x"}));
+    for line in &mut forked {
+        line["forkedFrom"] = json!({"sessionId": "one", "messageUuid": "x"});
+    }
     write(&dir.join("p/three.jsonl"), &[forked, vec![answer("three", 40, "d", 13, "Else.")]].concat());
     import(&store, "claude-code", &dir).code(0);
     assert_eq!((total(&store, "/model_runs"), total(&store, "/tokens/output")), (4, 36));

@@ -66,32 +66,35 @@ impl Emitter<'_> {
                 };
                 self.push(&witness, told.at, About::Opened, &[span.as_bytes()], opened);
             }
-            What::Closed { span, status, code, began } => {
-                let closed = SpanClosed {
-                    status: *status,
-                    error_code: code.as_deref().filter(|code| !code.is_empty()).map(ids::id),
-                    tokens_in: None,
-                    tokens_out: None,
-                    cost_usd: None,
-                };
-                let id = ids::event_id(*began, About::Closed, &[&witness.key, span.as_bytes()]);
-                // A file that has grown may know an end better: what was told first stands.
-                self.push_as(id, &witness, told.at, None, closed);
-            }
-            What::Ended { trace, state, span, began } => {
-                let change = SessionStateChange {
-                    session_id: told.session.clone(),
-                    from_state: State::Active,
-                    to_state: *state,
-                    reason: Reason::new(format!("span {span} ended")).unwrap_or_else(|_| unreachable!("it is short")),
-                    job_id: None,
-                };
-                let id = ids::event_id(*began, About::SessionEnded, &[&witness.key, span.as_bytes()]);
-                self.push_as(id, &Witness { trace: *trace, ..witness }, told.at, None, change);
-            }
+            What::Closed { .. } | What::Ended { .. } => self.over(witness, told),
         }
         self.mapped.taken += 1;
         self.end_group();
+    }
+
+    /// Tells an end. A file that has grown may know it better: what was told first stands.
+    fn over(&mut self, witness: Witness, told: &Told) {
+        if let What::Closed { span, status, code, began } = &told.what {
+            let closed = SpanClosed {
+                status: *status,
+                error_code: code.as_deref().filter(|code| !code.is_empty()).map(ids::id),
+                tokens_in: None,
+                tokens_out: None,
+                cost_usd: None,
+            };
+            let id = ids::event_id(*began, About::Closed, &[&witness.key, span.as_bytes()]);
+            self.push_as(id, &witness, told.at, None, closed);
+        } else if let What::Ended { trace, state, span, began } = &told.what {
+            let change = SessionStateChange {
+                session_id: told.session.clone(),
+                from_state: State::Active,
+                to_state: *state,
+                reason: Reason::new(format!("span {span} ended")).unwrap_or_else(|_| unreachable!("it is short")),
+                job_id: None,
+            };
+            let id = ids::event_id(*began, About::SessionEnded, &[&witness.key, span.as_bytes()]);
+            self.push_as(id, &Witness { trace: *trace, ..witness }, told.at, None, change);
+        }
     }
 
     fn inferred(&mut self, witness: &Witness, facts: &Facts<'_>, at: Timestamp, is_copy: bool) {

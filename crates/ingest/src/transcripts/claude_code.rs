@@ -10,7 +10,7 @@ use flightrec_events::telemetry::agent_session;
 use flightrec_events::{Id, LinkEvidence, MessageRole, Timestamp};
 use serde_json::Value;
 
-use super::fields::{at, begins, count, is_set, text, time};
+use super::fields::{at, begins, count, is_set, name, text, time};
 use super::reader::{Origin, Read, Unread};
 use super::threads::{Answer, Ending, Threads};
 use crate::attributes::compact;
@@ -81,7 +81,7 @@ struct Line<'v> {
     session: Id,
     at: Timestamp,
     /// What kind of agent works here, if it is a sub-agent.
-    role: Option<&'v str>,
+    role: Option<String>,
 }
 
 impl ClaudeCode {
@@ -106,9 +106,9 @@ impl ClaudeCode {
         let session =
             agent.as_deref().map_or_else(|| whole.clone(), |agent| ids::id(&agent_session(agent, whole.as_str())));
         let origin_type = self.origin.agent_type.clone().filter(|_| agent.is_some());
-        let role = text(value, &["attributionAgent"]).or(origin_type.as_deref()).filter(|_| agent.is_some());
+        let role = name(value, &["attributionAgent"]).or(origin_type).filter(|_| agent.is_some());
         // Who spawned an agent of an agent, only that agent's own lines tell.
-        if self.threads.introduce(&session, at, role)
+        if self.threads.introduce(&session, at, role.as_deref())
             && agent.is_some()
             && self.origin.spawn_depth.is_none_or(|depth| depth <= 1)
         {
@@ -125,16 +125,16 @@ impl ClaudeCode {
     /// The sub-agent that a line is of. Older versions write their lines between those of the session, and do not
     /// name them: they are told apart by the line that each begins with.
     fn agent(&mut self, value: &Value) -> Option<String> {
-        if let Some(agent) = text(value, &["agentId"]) {
-            return Some(agent.to_owned());
+        if let Some(agent) = name(value, &["agentId"]) {
+            return Some(agent);
         }
         if !is_set(value, &["isSidechain"]) {
             return None;
         }
-        let own = text(value, &["uuid"]).unwrap_or("sidechain");
-        let above = text(value, &["parentUuid"]).and_then(|parent| self.chains.get(parent)).cloned();
-        let first = above.unwrap_or_else(|| own.to_owned());
-        self.chains.put(own.to_owned(), first.clone());
+        let own = name(value, &["uuid"]).unwrap_or_else(|| "sidechain".to_owned());
+        let above = name(value, &["parentUuid"]).and_then(|parent| self.chains.get(&parent)).cloned();
+        let first = above.unwrap_or_else(|| own.clone());
+        self.chains.put(own, first.clone());
         Some(first)
     }
 
@@ -151,13 +151,13 @@ impl ClaudeCode {
             || words.is_some_and(|words| begins(words, &PUT_IN));
         let is_prompt = words.is_some() && !is_put_in && !is_interruption;
         if is_prompt {
-            self.threads.prompt(&line.session, line.at, text(line.value, &["promptId"]));
+            self.threads.prompt(&line.session, line.at, name(line.value, &["promptId"]).as_deref());
         }
         let role = if is_put_in || is_interruption { MessageRole::System } else { MessageRole::User };
         let said = messages::from_value(&without_secrets_of_the_model(content), role, false);
         self.threads.say(&line.session, line.at, said);
         if is_interruption {
-            self.threads.begin_prompted(&line.session, line.at, line.role);
+            self.threads.begin_prompted(&line.session, line.at, line.role.as_deref());
             self.threads.finish(&line.session, line.at, Ending::Cancelled);
         } else if has_answers {
             self.threads.spoke(&line.session, line.at, false);
@@ -166,7 +166,7 @@ impl ClaudeCode {
 
     /// What a tool answered, and whom it spawned.
     fn answer(&mut self, line: &Line<'_>, whole: &Id, block: &Value) {
-        let Some(id) = text(block, &["tool_use_id"]) else { return };
+        let Some(id) = name(block, &["tool_use_id"]) else { return };
         let result = messages::from_value(&Value::Array(vec![block.clone()]), MessageRole::ToolResult, false);
         let is_error = is_set(block, &["is_error"]);
         let interrupted = is_set(line.value, &["toolUseResult", "interrupted"]);
@@ -176,9 +176,9 @@ impl ClaudeCode {
             ok: Some(!is_error && !interrupted),
             failure: (is_error || interrupted).then_some(failure),
         };
-        let began = self.threads.answer(&line.session, line.at, id, answer);
-        if let Some(agent) = text(line.value, &["toolUseResult", "agentId"]) {
-            let child = ids::id(&agent_session(agent, whole.as_str()));
+        let began = self.threads.answer(&line.session, line.at, &id, answer);
+        if let Some(agent) = name(line.value, &["toolUseResult", "agentId"]) {
+            let child = ids::id(&agent_session(&agent, whole.as_str()));
             self.threads.child(&child, &line.session, began, LinkEvidence::ToolResult);
         }
     }
@@ -187,24 +187,24 @@ impl ClaudeCode {
         let model = text(message, &["model"]);
         if is_set(line.value, &["isApiErrorMessage"]) {
             let status = at(line.value, &["apiErrorStatus"]).and_then(Value::as_u64).map(|status| status.to_string());
-            let code = status.or_else(|| text(line.value, &["error"]).map(str::to_owned));
-            self.threads.begin_prompted(&line.session, line.at, line.role);
+            let code = status.or_else(|| name(line.value, &["error"]));
+            self.threads.begin_prompted(&line.session, line.at, line.role.as_deref());
             self.threads.finish(&line.session, line.at, Ending::Failed(code));
             return Read::Told;
         }
         if model == Some(SYNTHETIC) {
             return Read::LeftOut;
         }
-        self.threads.begin_prompted(&line.session, line.at, line.role);
+        self.threads.begin_prompted(&line.session, line.at, line.role.as_deref());
         let content = without_secrets_of_the_model(at(message, &["content"]).unwrap_or(&Value::Null));
         let said: Vec<Message<'static>> = messages::from_value(&content, MessageRole::Assistant, true);
         self.threads.say(&line.session, line.at, said);
         let mut has_calls = false;
         for block in blocks(&content) {
             let kind = text(block, &["type"]);
-            if let (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), Some(id)) = (kind, text(block, &["id"])) {
+            if let (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), Some(id)) = (kind, name(block, &["id"])) {
                 has_calls |= kind == Some("tool_use");
-                self.threads.call(&line.session, line.at, id, tool(block), line.role);
+                self.threads.call(&line.session, line.at, &id, tool(block), line.role.as_deref());
             }
         }
         let is_over = match text(message, &["stop_reason"]) {
@@ -224,20 +224,20 @@ impl ClaudeCode {
 }
 
 fn inference(line: &Line<'_>, message: &Value, usage: Usage) -> Facts<'static> {
-    let owned = |text: Option<&str>| text.map(|text| Cow::Owned(text.to_owned()));
     let mut facts = Facts::new(Source::ClaudeCodeTranscript, Work::ModelCall);
-    facts.agent = owned(line.role);
-    facts.model = owned(text(message, &["model"]));
+    facts.agent = line.role.clone().map(Cow::Owned);
+    facts.model = name(message, &["model"]).map(Cow::Owned);
     // Who serves the model stands in the id of its answer.
-    let id = text(message, &["id"]);
-    facts.provider = Some(Cow::Borrowed(match id {
+    let id = name(message, &["id"]);
+    facts.provider = Some(Cow::Borrowed(match id.as_deref() {
         Some(id) if id.starts_with("msg_bdrk_") => "bedrock",
         Some(id) if id.starts_with("msg_vrtx_") => "google",
         Some(_) | None => "anthropic",
     }));
     facts.usage = Some(usage);
-    facts.response_id = owned(text(line.value, &["requestId"]).or(id).or_else(|| text(line.value, &["uuid"])));
-    facts.finish_reason = owned(text(message, &["stop_reason"]));
+    let response = name(line.value, &["requestId"]).or(id).or_else(|| name(line.value, &["uuid"]));
+    facts.response_id = response.map(Cow::Owned);
+    facts.finish_reason = name(message, &["stop_reason"]).map(Cow::Owned);
     facts
 }
 
@@ -262,14 +262,14 @@ fn usage(line: &Value, message: &Value) -> Option<Usage> {
 }
 
 fn tool(block: &Value) -> Tool<'static> {
-    let name = text(block, &["name"]);
-    let server = name.and_then(|name| name.strip_prefix("mcp__")).and_then(|rest| rest.split_once("__"));
+    let named = name(block, &["name"]);
+    let server = named.as_deref().and_then(|name| name.strip_prefix("mcp__")).and_then(|rest| rest.split_once("__"));
     Tool {
-        name: name.map(|name| Cow::Owned(name.to_owned())),
+        mcp_server: server.map(|(server, _)| Cow::Owned(server.to_owned())),
+        name: named.map(Cow::Owned),
         arguments: at(block, &["input"])
             .filter(|input| !input.is_null())
             .map(|input| Cow::Owned(compact(input.clone()))),
-        mcp_server: server.map(|(server, _)| Cow::Owned(server.to_owned())),
         ..Tool::default()
     }
 }

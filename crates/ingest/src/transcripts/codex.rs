@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use flightrec_events::{Id, LinkEvidence, MessageRole, Timestamp, TraceId};
 use serde_json::Value;
 
-use super::fields::{at, begins, count, is_set, text, time, whole};
+use super::fields::{at, begins, count, is_set, name, text, time, whole};
 use super::reader::{Origin, Read, Unread};
 use super::threads::{Answer, Ending, Threads};
 use crate::attributes::compact;
@@ -79,8 +79,8 @@ pub(super) struct Codex {
     model: Option<String>,
     turn: Option<String>,
     /// The sums that were told last, which repeat until another call is made.
-    total: Option<Value>,
-    ends: Recent<String, CommandEnd>,
+    total: Option<[u8; 32]>,
+    ends: Recent<u64, CommandEnd>,
 }
 
 impl Codex {
@@ -123,7 +123,7 @@ impl Codex {
         match kind {
             "turn_context" => {
                 self.set_model(payload, &["model"]);
-                self.turn = text(payload, &["turn_id"]).map(str::to_owned).or_else(|| self.turn.take());
+                self.turn = name(payload, &["turn_id"]).or_else(|| self.turn.take());
                 Ok(Read::Told)
             }
             "token_usage_record" => self.record(&session, when, payload),
@@ -133,8 +133,8 @@ impl Codex {
     }
 
     fn set_model(&mut self, payload: &Value, path: &[&str]) {
-        if let Some(model) = text(payload, path) {
-            self.model = Some(model.to_owned());
+        if let Some(model) = name(payload, path) {
+            self.model = Some(model);
         }
     }
 
@@ -146,18 +146,18 @@ impl Codex {
             self.lineage = Some(id.as_str().to_owned());
             return Ok(Read::Told);
         }
-        let forked_from = text(payload, &["forked_from_id"]);
+        let forked_from = name(payload, &["forked_from_id"]);
         self.is_fork = forked_from.is_some();
-        self.lineage = Some(forked_from.unwrap_or(id.as_str()).to_owned());
+        self.lineage = forked_from.or_else(|| Some(id.as_str().to_owned()));
         let spawn = at(payload, &["source", "subagent", "thread_spawn"]);
-        let of_spawn = |name: &str| spawn.and_then(|spawn| text(spawn, &[name]));
-        let named = |name: &str| of_spawn(name).or_else(|| text(payload, &[name]));
-        self.role = named("agent_role").or_else(|| named("agent_nickname")).map(str::to_owned);
+        let of_spawn = |field: &str| spawn.and_then(|spawn| name(spawn, &[field]));
+        let named = |field: &str| of_spawn(field).or_else(|| name(payload, &[field]));
+        self.role = named("agent_role").or_else(|| named("agent_nickname"));
         let provider = text(payload, &["model_provider"]);
         self.provider =
             provider.and_then(|name| PROVIDERS.iter().find(|(known, _)| *known == name)).map(|(_, ours)| *ours);
         self.threads.introduce(&id, when, self.role.as_deref());
-        if let Some(parent) = named("parent_thread_id").and_then(ids::named_session) {
+        if let Some(parent) = named("parent_thread_id").as_deref().and_then(ids::named_session) {
             self.threads.child(&id, &parent, when, LinkEvidence::Attribute);
         }
         self.session = Some(id);
@@ -167,9 +167,9 @@ impl Codex {
     /// What one response used, by its id. Older versions tell only sums.
     fn record(&mut self, session: &Id, when: Timestamp, payload: &Value) -> Result<Read, Unread> {
         let usage = at(payload, &["usage"]).and_then(usage).ok_or(Unread::Missing("payload.usage"))?;
-        let id = text(payload, &["response_id"]).ok_or(Unread::Missing("payload.response_id"))?;
-        self.total = at(payload, &["thread_token_usage"]).cloned();
-        self.used(session, when, usage, id.to_owned());
+        let id = name(payload, &["response_id"]).ok_or(Unread::Missing("payload.response_id"))?;
+        self.total = at(payload, &["thread_token_usage"]).map(digest);
+        self.used(session, when, usage, id);
         Ok(Read::Told)
     }
 
@@ -180,13 +180,13 @@ impl Codex {
             return Read::LeftOut;
         };
         let Some(usage) = usage(last) else { return Read::LeftOut };
-        if self.total.as_ref() == Some(total) || usage.input.saturating_add(usage.output) == 0 {
+        let total = digest(total);
+        if self.total == Some(total) || usage.input.saturating_add(usage.output) == 0 {
             return Read::LeftOut;
         }
-        let (total_text, last_text) = (compact(total.clone()), compact(last.clone()));
         let named = self.turn.as_deref().or(self.lineage.as_deref()).unwrap_or(session.as_str());
-        let hash = ids::digest(About::Inference, &[named, &total_text, &last_text].map(str::as_bytes));
-        self.total = Some(total.clone());
+        let hash = ids::digest(About::Inference, &[named.as_bytes(), &total, &digest(last)]);
+        self.total = Some(total);
         self.used(session, when, usage, format!("counts:{}", ids::hex(&hash[..16])));
         Read::Told
     }
@@ -218,25 +218,25 @@ impl Codex {
                 self.threads.say(session, when, messages::from_value(&items, MessageRole::Assistant, true));
             }
             "function_call" | "custom_tool_call" => {
-                let id = text(payload, &["call_id"]).ok_or(Unread::Missing("payload.call_id"))?;
+                let id = name(payload, &["call_id"]).ok_or(Unread::Missing("payload.call_id"))?;
                 let arguments = at(payload, &["arguments"]).or_else(|| at(payload, &["input"]));
-                self.call(session, when, id, tool(payload, text(payload, &["name"]), arguments), payload);
+                self.call(session, when, &id, tool(payload, name(payload, &["name"]), arguments), payload);
             }
             "local_shell_call" | "web_search_call" | "tool_search_call" | "image_generation_call" => {
                 // Those that the provider runs have no answer of their own.
-                if let Some(id) = text(payload, &["call_id"]).or_else(|| text(payload, &["id"])) {
-                    let name = what.strip_suffix("_call");
+                if let Some(id) = name(payload, &["call_id"]).or_else(|| name(payload, &["id"])) {
+                    let named = what.strip_suffix("_call").map(str::to_owned);
                     let arguments = at(payload, &["action"]).or_else(|| at(payload, &["arguments"]));
-                    self.call(session, when, id, tool(payload, name, arguments), payload);
+                    self.call(session, when, &id, tool(payload, named, arguments), payload);
                     if what != "local_shell_call" && what != "tool_search_call" {
                         let ok = text(payload, &["status"]).map(|status| status != "failed");
-                        self.threads.answer(session, when, id, Answer { ok, ..Answer::default() });
+                        self.threads.answer(session, when, &id, Answer { ok, ..Answer::default() });
                     }
                 }
             }
             "function_call_output" | "custom_tool_call_output" | "tool_search_output" => {
-                let id = text(payload, &["call_id"]).ok_or(Unread::Missing("payload.call_id"))?;
-                self.answer(session, when, id, payload);
+                let id = name(payload, &["call_id"]).ok_or(Unread::Missing("payload.call_id"))?;
+                self.answer(session, when, &id, payload);
             }
             _ if LEFT_OUT_ITEMS.contains(&what) => return Ok(Read::LeftOut),
             _ => return Ok(Read::Unknown(format!("response_item {what}"))),
@@ -258,7 +258,7 @@ impl Codex {
         let result = said.first().map(|message| message.content.clone().into_owned());
         self.threads.say(session, when, said);
         let words = result.as_deref().unwrap_or_default();
-        let end = self.ends.get(id).cloned().unwrap_or_default();
+        let end = self.ends.get(&key_of(id)).cloned().unwrap_or_default();
         let stated = at(payload, &["output", "success"]).and_then(Value::as_bool).or(end.ok);
         let code = end.code.or_else(|| exit_code(words));
         let is_cancelled = stated.is_none() && code.is_none() && words.trim_end().ends_with("aborted by user");
@@ -278,7 +278,7 @@ impl Codex {
     fn event(&mut self, session: &Id, when: Timestamp, payload: &Value, what: &str) -> Read {
         match what {
             "task_started" | "turn_started" => {
-                let turn = text(payload, &["turn_id"]).map(str::to_owned);
+                let turn = name(payload, &["turn_id"]);
                 let trace = text(payload, &["trace_id"]).and_then(|trace| TraceId::parse_text(trace).ok());
                 self.turn.clone_from(&turn);
                 self.threads.begin(session, when, turn, trace, self.role.clone().as_deref());
@@ -307,25 +307,26 @@ impl Codex {
 
     /// Notes how a command ended.
     fn ended(&mut self, told: &Value, id: &[&str]) {
-        let Some(id) = text(told, id) else { return };
+        let Some(id) = name(told, id) else { return };
         let code = whole(told, &["exit_code"]);
         let success = at(told, &["success"]).and_then(Value::as_bool);
         let by_status = text(told, &["status"]).map(|status| status == "completed");
         let is_error = at(told, &["result", "Err"]).is_some() || is_set(told, &["result", "Ok", "is_error"]);
         let of_result = at(told, &["result"]).map(|_| !is_error);
         let ok = code.map(|code| code == 0).or(success).or(by_status).or(of_result);
-        self.ends.put(id.to_owned(), CommandEnd { ok, code: code.map(|code| code.to_string()) });
+        self.ends.put(key_of(&id), CommandEnd { ok, code: code.map(|code| code.to_string()) });
     }
 }
 
-fn tool(payload: &Value, name: Option<&str>, arguments: Option<&Value>) -> Tool<'static> {
-    let space = text(payload, &["namespace"]).into_iter().chain(name).find_map(|name| name.strip_prefix("mcp__"));
-    let server = space.map(|space| space.split("__").next().unwrap_or(space));
+fn tool(payload: &Value, named: Option<String>, arguments: Option<&Value>) -> Tool<'static> {
+    let space = name(payload, &["namespace"]);
+    let space = [&space, &named].into_iter().flatten().find_map(|name| name.strip_prefix("mcp__"));
+    let server = space.map(|space| space.split("__").next().unwrap_or(space).to_owned());
     let arguments = arguments.filter(|arguments| !arguments.is_null());
     Tool {
-        name: name.map(|name| Cow::Owned(name.to_owned())),
+        name: named.map(Cow::Owned),
         arguments: arguments.map(|arguments| Cow::Owned(messages::plain(arguments))),
-        mcp_server: server.filter(|server| !server.is_empty()).map(|server| Cow::Owned(server.to_owned())),
+        mcp_server: server.filter(|server| !server.is_empty()).map(Cow::Owned),
         ..Tool::default()
     }
 }
@@ -372,7 +373,16 @@ fn exit_code(words: &str) -> Option<String> {
 fn error_code(error: &Value) -> Option<String> {
     let info = at(error, &["codex_error_info"])?;
     let named = || info.as_object().and_then(|object| object.keys().next()).map(String::as_str);
-    info.as_str().or_else(named).map(str::to_owned)
+    info.as_str().or_else(named).map(|code| ids::id(code).as_str().to_owned())
+}
+
+/// What stands for counts, to tell whether others are the same.
+fn digest(counts: &Value) -> [u8; 32] {
+    ids::digest(About::Inference, &[compact(counts.clone()).as_bytes()])
+}
+
+fn key_of(call: &str) -> u64 {
+    ids::short_key(About::ToolCall, &[call.as_bytes()])
 }
 
 #[cfg(test)]

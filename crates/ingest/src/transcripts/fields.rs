@@ -3,6 +3,8 @@
 use flightrec_events::Timestamp;
 use serde_json::Value;
 
+use crate::ids;
+
 /// The value at the end of a path of names.
 pub(super) fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
     path.iter().try_fold(value, |value, name| value.get(name))
@@ -11,6 +13,11 @@ pub(super) fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
 /// Text that is not empty.
 pub(super) fn text<'v>(value: &'v Value, path: &[&str]) -> Option<&'v str> {
     at(value, path).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// Text that names something, as events name it: what is too long for a name is named by its hash.
+pub(super) fn name(value: &Value, path: &[&str]) -> Option<String> {
+    text(value, path).map(|text| ids::id(text).as_str().to_owned())
 }
 
 /// A count; a fraction without a remainder counts as one.

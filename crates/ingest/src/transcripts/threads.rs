@@ -12,16 +12,20 @@ use crate::ids::{self, About};
 use crate::memory::Recent;
 
 /// The most sessions of one file that are followed at once.
-const MAX_THREADS: usize = 1_024;
+const MAX_THREADS: usize = 256;
 /// The most calls of one session that may wait for their answers.
 const MAX_CALLS: usize = 1_024;
+/// The most bytes of arguments that wait with them, in all sessions. Those beyond stand in the thread's message alone.
+const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 /// All sessions of one file.
 #[derive(Debug)]
 pub(super) struct Threads {
     source: Source,
     told: Vec<Told>,
-    threads: FxHashMap<Id, Thread>,
+    sessions: FxHashMap<Id, Thread>,
+    /// How many bytes of arguments wait for answers to their calls.
+    waiting_bytes: usize,
     /// How often each message was said, by a hash of session and message.
     said: Recent<u64, u32>,
     /// The most tokens that were told of a response, by a hash of session and response.
@@ -64,6 +68,13 @@ struct Call {
     facts: Facts<'static>,
 }
 
+impl Call {
+    /// How much of what it was given is held.
+    fn bytes(&self) -> usize {
+        self.facts.tool.as_ref().and_then(|tool| tool.arguments.as_deref()).map_or(0, str::len)
+    }
+}
+
 /// A response whose usage may still be told again, with more tokens.
 #[derive(Debug)]
 struct Response {
@@ -100,7 +111,8 @@ impl Threads {
         Self {
             source,
             told: Vec::new(),
-            threads: FxHashMap::default(),
+            sessions: FxHashMap::default(),
+            waiting_bytes: 0,
             said: Recent::default(),
             charged: Recent::default(),
         }
@@ -118,12 +130,13 @@ impl Threads {
 
     /// Tells that a session exists, and in which role, once each. Answers whether it is new here.
     pub(super) fn introduce(&mut self, session: &Id, at: Timestamp, role: Option<&str>) -> bool {
-        let is_new = !self.threads.contains_key(session);
-        if is_new && self.threads.len() >= MAX_THREADS {
+        let is_new = !self.sessions.contains_key(session);
+        if is_new && self.sessions.len() >= MAX_THREADS {
             self.end();
-            self.threads.clear();
+            self.sessions.clear();
+            self.waiting_bytes = 0;
         }
-        let thread = self.threads.entry(session.clone()).or_default();
+        let thread = self.sessions.entry(session.clone()).or_default();
         if is_new || (role.is_some() && !thread.has_role) {
             thread.has_role |= role.is_some();
             self.push(session, at, None, What::Session { role: role.map(str::to_owned) });
@@ -154,17 +167,17 @@ impl Threads {
     /// Notes what the next turn begins with. One that goes on with the present turn begins none.
     pub(super) fn prompt(&mut self, session: &Id, at: Timestamp, key: Option<&str>) {
         let goes_on = |turn: &Turn| key.is_some() && turn.key.as_deref() == key;
-        if self.threads.get(session).and_then(|thread| thread.turn.as_ref()).is_some_and(goes_on) {
+        if self.sessions.get(session).and_then(|thread| thread.turn.as_ref()).is_some_and(goes_on) {
             return;
         }
         self.settle(session, true);
-        let thread = self.threads.entry(session.clone()).or_default();
+        let thread = self.sessions.entry(session.clone()).or_default();
         thread.prompt = Some(Prompt { at, key: key.map(str::to_owned) });
     }
 
     /// Begins the turn that was prompted, unless one is under way.
     pub(super) fn begin_prompted(&mut self, session: &Id, at: Timestamp, tag: Option<&str>) {
-        let Some(thread) = self.threads.get_mut(session).filter(|thread| thread.turn.is_none()) else { return };
+        let Some(thread) = self.sessions.get_mut(session).filter(|thread| thread.turn.is_none()) else { return };
         let Prompt { at, key } = thread.prompt.take().unwrap_or(Prompt { at, key: None });
         self.begin(session, at, key, None, tag);
     }
@@ -187,12 +200,12 @@ impl Threads {
         let opened = What::Opened { span, kind: SpanKind::Job, name: "turn".to_owned(), parent: None, tag };
         self.push(session, at, Some(span), opened);
         let turn = Turn { key, span, trace, began: at, last: at, is_over: false, failure: None };
-        self.threads.entry(session.clone()).or_default().turn = Some(turn);
+        self.sessions.entry(session.clone()).or_default().turn = Some(turn);
     }
 
     /// Notes that the model spoke, and whether that leaves nothing to be done.
     pub(super) fn spoke(&mut self, session: &Id, at: Timestamp, is_over: bool) {
-        if let Some(turn) = self.threads.get_mut(session).and_then(|thread| thread.turn.as_mut()) {
+        if let Some(turn) = self.sessions.get_mut(session).and_then(|thread| thread.turn.as_mut()) {
             turn.last = turn.last.max(at);
             turn.is_over = is_over;
         }
@@ -200,14 +213,14 @@ impl Threads {
 
     /// Notes that something went wrong in the present turn.
     pub(super) fn failed(&mut self, session: &Id, code: Option<String>) {
-        if let Some(turn) = self.threads.get_mut(session).and_then(|thread| thread.turn.as_mut()) {
+        if let Some(turn) = self.sessions.get_mut(session).and_then(|thread| thread.turn.as_mut()) {
             turn.failure = code.or_else(|| turn.failure.take());
         }
     }
 
     /// Ends the present turn. One that failed meanwhile cannot be done.
     pub(super) fn finish(&mut self, session: &Id, at: Timestamp, ending: Ending) {
-        let Some(turn) = self.threads.get_mut(session).and_then(|thread| thread.turn.take()) else { return };
+        let Some(turn) = self.sessions.get_mut(session).and_then(|thread| thread.turn.take()) else { return };
         let at = at.max(turn.began);
         let (status, code, state) = match (ending, turn.failure) {
             (Ending::Done, None) => (SpanStatus::Ok, None, Some(State::Completed)),
@@ -234,24 +247,35 @@ impl Threads {
         let mut facts = Facts::new(self.source, Work::ToolCall);
         facts.agent = agent.map(|agent| agent.to_owned().into());
         facts.tool = Some(tool);
-        let calls = &mut self.threads.entry(session.clone()).or_default().calls;
+        let calls = &mut self.sessions.entry(session.clone()).or_default().calls;
         if calls.len() >= MAX_CALLS {
             // Nobody waits for so many answers: these will not come.
+            self.waiting_bytes -= calls.values().map(Call::bytes).sum::<usize>();
             calls.clear();
         }
-        calls.insert(id.to_owned(), Call { at, span, facts });
+        let mut call = Call { at, span, facts };
+        if self.waiting_bytes + call.bytes() > MAX_WAITING_BYTES
+            && let Some(tool) = &mut call.facts.tool
+        {
+            tool.arguments = None;
+        }
+        self.waiting_bytes += call.bytes();
+        if let Some(before) = calls.insert(id.to_owned(), call) {
+            self.waiting_bytes -= before.bytes();
+        }
     }
 
     /// The name of the tool that an open call calls.
     pub(super) fn tool_of(&self, session: &Id, id: &str) -> Option<&str> {
-        self.threads.get(session)?.calls.get(id)?.facts.tool.as_ref()?.name.as_deref()
+        self.sessions.get(session)?.calls.get(id)?.facts.tool.as_ref()?.name.as_deref()
     }
 
     /// Tells what a tool answered, and gives the time at which it was called. A call that the file does not hold
     /// began when it was answered, as far as anybody can say.
     pub(super) fn answer(&mut self, session: &Id, at: Timestamp, id: &str, answer: Answer) -> Timestamp {
-        let call = self.threads.get_mut(session).and_then(|thread| thread.calls.remove(id));
+        let call = self.sessions.get_mut(session).and_then(|thread| thread.calls.remove(id));
         let is_known = call.is_some();
+        self.waiting_bytes -= call.as_ref().map_or(0, Call::bytes);
         let call = call.unwrap_or_else(|| {
             let mut facts = Facts::new(self.source, Work::ToolCall);
             facts.tool = Some(Tool { call_id: Some(id.to_owned().into()), ..Tool::default() });
@@ -282,7 +306,7 @@ impl Threads {
     pub(super) fn respond(&mut self, session: &Id, at: Timestamp, key: &str, facts: Facts<'static>) {
         let tokens = facts.usage.as_ref().map_or(0, |usage: &Usage| usage.input.saturating_add(usage.output));
         let span = self.turn(session);
-        let thread = self.threads.entry(session.clone()).or_default();
+        let thread = self.sessions.entry(session.clone()).or_default();
         match &mut thread.response {
             Some(held) if held.key == key => {
                 if tokens > held.tokens {
@@ -314,10 +338,10 @@ impl Threads {
 
     /// Tells what is known at the end of the file: responses that nothing followed, and turns that are over.
     pub(super) fn end(&mut self) {
-        let mut sessions: Vec<Id> = self.threads.keys().cloned().collect();
-        sessions.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
-        for session in sessions {
-            let response = self.threads.get_mut(&session).and_then(|thread| thread.response.take());
+        let mut all: Vec<Id> = self.sessions.keys().cloned().collect();
+        all.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        for session in all {
+            let response = self.sessions.get_mut(&session).and_then(|thread| thread.response.take());
             self.charge(&session, response, false);
             self.settle(&session, false);
         }
@@ -325,7 +349,7 @@ impl Threads {
 
     /// Ends the present turn if it is over; if it is not, only where something else begins.
     fn settle(&mut self, session: &Id, begins_other: bool) {
-        let Some(turn) = self.threads.get(session).and_then(|thread| thread.turn.as_ref()) else { return };
+        let Some(turn) = self.sessions.get(session).and_then(|thread| thread.turn.as_ref()) else { return };
         let (last, is_over) = (turn.last, turn.is_over);
         if is_over {
             self.finish(session, last, Ending::Done);
@@ -335,7 +359,7 @@ impl Threads {
     }
 
     fn turn(&self, session: &Id) -> Option<SpanId> {
-        Some(self.threads.get(session)?.turn.as_ref()?.span)
+        Some(self.sessions.get(session)?.turn.as_ref()?.span)
     }
 
     fn push(&mut self, session: &Id, at: Timestamp, span: Option<SpanId>, what: What) {

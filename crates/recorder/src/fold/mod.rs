@@ -2,6 +2,7 @@
 //!
 //! - [`projection`]: all sessions, kept up to date with every durable event
 //! - [`session`]: what is kept of one session
+//! - [`tally`]: the spans of one session
 //! - [`told`]: what telemetry told of one session, in whatever order
 //! - [`places`]: which session an id stands for, and who spawned whom, where telemetry told so late
 //! - [`usage`]: the ledger that counts usage once
@@ -17,6 +18,7 @@ mod places;
 mod projection;
 mod rate;
 mod session;
+mod tally;
 mod told;
 mod usage;
 

@@ -77,7 +77,7 @@ struct Twins {
 impl Alike {
     fn merge(&mut self, other: &Self) {
         if other.count > 0 {
-            *self = Self { count: self.count + other.count, ..*other };
+            *self = Self { count: self.count.saturating_add(other.count), ..*other };
         }
     }
 }
@@ -187,7 +187,7 @@ impl Told {
     /// Remembers a charge that other witnesses may make as well, without naming its response.
     pub(crate) fn charged(&mut self, witness: Witness, charge: &Charge) {
         let alike = self.twins.entry(numbers(&charge.amounts)).or_default().of(witness);
-        *alike = Alike { count: alike.count + 1, account: charge.account, nanos: charge.amounts.nanos };
+        *alike = Alike { count: alike.count.saturating_add(1), account: charge.account, nanos: charge.amounts.nanos };
     }
 
     /// Forgets such a charge, which was taken back.
