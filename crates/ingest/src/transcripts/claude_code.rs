@@ -79,6 +79,8 @@ pub(super) struct ClaudeCode {
 struct Line<'v> {
     value: &'v Value,
     session: Id,
+    /// The session that it shares with the agents below it.
+    whole: Id,
     at: Timestamp,
     /// What kind of agent works here, if it is a sub-agent.
     role: Option<String>,
@@ -114,9 +116,9 @@ impl ClaudeCode {
         {
             self.threads.child(&session, &whole, at, LinkEvidence::Attribute);
         }
-        let line = Line { value, session, at, role };
+        let line = Line { value, session, whole, at, role };
         if is_users {
-            self.user(&line, &whole, message);
+            self.user(&line, message);
             return Ok(Read::Told);
         }
         Ok(self.assistant(&line, message))
@@ -138,12 +140,12 @@ impl ClaudeCode {
         Some(first)
     }
 
-    fn user(&mut self, line: &Line<'_>, whole: &Id, message: &Value) {
+    fn user(&mut self, line: &Line<'_>, message: &Value) {
         let content = at(message, &["content"]).unwrap_or(&Value::Null);
         let mut has_answers = false;
         for block in blocks(content).filter(|block| text(block, &["type"]) == Some("tool_result")) {
             has_answers = true;
-            self.answer(line, whole, block);
+            self.answer(line, block);
         }
         let words = first_words(content);
         let is_interruption = words.is_some_and(|words| begins(words, &[INTERRUPTED]));
@@ -165,7 +167,7 @@ impl ClaudeCode {
     }
 
     /// What a tool answered, and whom it spawned.
-    fn answer(&mut self, line: &Line<'_>, whole: &Id, block: &Value) {
+    fn answer(&mut self, line: &Line<'_>, block: &Value) {
         let Some(id) = name(block, &["tool_use_id"]) else { return };
         let result = messages::from_value(&Value::Array(vec![block.clone()]), MessageRole::ToolResult, false);
         let is_error = is_set(block, &["is_error"]);
@@ -178,7 +180,7 @@ impl ClaudeCode {
         };
         let began = self.threads.answer(&line.session, line.at, &id, answer);
         if let Some(agent) = name(line.value, &["toolUseResult", "agentId"]) {
-            let child = ids::id(&agent_session(&agent, whole.as_str()));
+            let child = ids::id(&agent_session(&agent, line.whole.as_str()));
             self.threads.child(&child, &line.session, began, LinkEvidence::ToolResult);
         }
     }
@@ -205,6 +207,9 @@ impl ClaudeCode {
             if let (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), Some(id)) = (kind, name(block, &["id"])) {
                 has_calls |= kind == Some("tool_use");
                 self.threads.call(&line.session, line.at, &id, tool(block), line.role.as_deref());
+            } else if kind.is_some_and(|kind| kind.ends_with("_tool_result")) {
+                // Tools that the provider runs answer where they are called.
+                self.answer(line, block);
             }
         }
         let is_over = match text(message, &["stop_reason"]) {
@@ -414,6 +419,18 @@ mod tests {
     }
 
     #[test]
+    fn tools_of_the_provider_answer_where_they_are_called() {
+        let call = json!({"type": "server_tool_use", "id": "c", "name": "web_search", "input": {"query": "x"}});
+        let answer =
+            json!({"type": "web_search_tool_result", "tool_use_id": "c", "content": [{"type": "web_search_result"}]});
+        let mut asks = assistant(1, "m", &json!("end_turn"), 3, &call);
+        asks["message"]["content"].as_array_mut().unwrap().push(answer);
+        let found = told(&[asks]);
+        assert!(found.contains(&"s web_search Some(true)".to_owned()), "{found:?}");
+        assert_eq!(found.last().unwrap(), "s ended COMPLETED");
+    }
+
+    #[test]
     fn how_turns_end() {
         let answer = |at_s, stop: &Value| assistant(at_s, &format!("m{at_s}"), stop, 1, &words("Yes."));
         let failed = line(
@@ -429,9 +446,9 @@ mod tests {
             ("answered", vec![answer(1, &json!("end_turn"))], &["closed ok -", "ended COMPLETED"]),
             ("answered, as older versions tell it", vec![answer(1, &Value::Null)], &["closed ok -", "ended COMPLETED"]),
             ("failed", vec![failed], &["closed error 529", "ended FAILED"]),
-            ("stopped", vec![calls.clone(), stopped], &["closed cancelled -", "ended CANCELLED"]),
+            ("stopped", vec![calls.clone(), stopped], &["closed cancelled -", "closed cancelled -", "ended CANCELLED"]),
             ("at work", vec![calls.clone()], &[]),
-            ("given up", vec![calls, user(3, "And?")], &["closed abandoned -"]),
+            ("given up", vec![calls, user(3, "And?")], &["closed abandoned -", "closed abandoned -"]),
             (
                 "one after the other",
                 vec![answer(1, &json!("end_turn")), user(2, "And?"), answer(3, &json!("refusal"))],

@@ -423,11 +423,9 @@ mod tests {
 
     /// Response ids, input tokens and whether a copy told of them.
     fn used(told: &[Told]) -> Vec<(String, u64, bool)> {
-        let each = told.iter().filter_map(|told| match &told.what {
-            What::Inference { facts, is_copy } => {
-                Some((facts.response_id.as_deref().unwrap().to_owned(), facts.usage.unwrap().input, *is_copy))
-            }
-            _ => None,
+        let each = told.iter().filter_map(|told| {
+            let What::Inference { facts, is_copy } = &told.what else { return None };
+            Some((facts.response_id.as_deref().unwrap().to_owned(), facts.usage.unwrap().input, *is_copy))
         });
         each.collect()
     }
@@ -539,13 +537,9 @@ mod tests {
                 .chain([output(&answered)])
                 .collect();
             let told = told(&lines);
-            let facts = told
-                .iter()
-                .find_map(|told| match &told.what {
-                    What::ToolCall { facts, .. } => Some(facts),
-                    _ => None,
-                })
-                .unwrap();
+            let call =
+                |told: &Told| if let What::ToolCall { facts, .. } = &told.what { Some(facts.clone()) } else { None };
+            let facts = told.iter().find_map(call).unwrap();
             let tool = facts.tool.as_ref().unwrap();
             let failure = facts.failure.clone().unwrap_or_default();
             assert_eq!(
@@ -610,9 +604,9 @@ mod tests {
                 .into_iter()
                 .chain(ends.iter().map(|end| event(2, end)))
                 .collect();
-            let ended = told(&lines).into_iter().find_map(|told| match told.what {
-                What::Ended { trace, state, .. } => Some((trace, state)),
-                _ => None,
+            let ended = told(&lines).into_iter().find_map(|told| {
+                let What::Ended { trace, state, .. } = told.what else { return None };
+                Some((trace, state))
             });
             assert_eq!(ended.map(|(_, state)| state.as_str()), expected, "{ends:?}");
             assert!(ended.is_none_or(|(trace, _)| trace.to_string() == "4bf92f3577b34da6a3ce929d0e0e4736"));

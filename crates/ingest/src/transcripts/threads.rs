@@ -65,6 +65,8 @@ struct Turn {
 struct Call {
     at: Timestamp,
     span: SpanId,
+    /// Whether its span ended with the turn, before any answer.
+    is_closed: bool,
     facts: Facts<'static>,
 }
 
@@ -218,10 +220,22 @@ impl Threads {
         }
     }
 
-    /// Ends the present turn. One that failed meanwhile cannot be done.
+    /// Ends the present turn, and with it what it called and nobody answered. A turn that failed meanwhile cannot be
+    /// done.
     pub(super) fn finish(&mut self, session: &Id, at: Timestamp, ending: Ending) {
-        let Some(turn) = self.sessions.get_mut(session).and_then(|thread| thread.turn.take()) else { return };
+        let Some(thread) = self.sessions.get_mut(session) else { return };
+        let Some(turn) = thread.turn.take() else { return };
         let at = at.max(turn.began);
+        let mut open = Vec::new();
+        for call in thread.calls.values_mut().filter(|call| !call.is_closed) {
+            call.is_closed = true;
+            open.push((call.at, call.span));
+        }
+        open.sort_unstable_by_key(|(began, span)| (*began, *span.as_bytes()));
+        for (began, span) in open {
+            let status = if ending == Ending::Cancelled { SpanStatus::Cancelled } else { SpanStatus::Abandoned };
+            self.push(session, at.max(began), Some(span), What::Closed { span, status, code: None, began });
+        }
         let (status, code, state) = match (ending, turn.failure) {
             (Ending::Done, None) => (SpanStatus::Ok, None, Some(State::Completed)),
             (Ending::Done, Some(code)) => (SpanStatus::Error, Some(code), Some(State::Failed)),
@@ -253,7 +267,7 @@ impl Threads {
             self.waiting_bytes -= calls.values().map(Call::bytes).sum::<usize>();
             calls.clear();
         }
-        let mut call = Call { at, span, facts };
+        let mut call = Call { at, span, is_closed: false, facts };
         if self.waiting_bytes + call.bytes() > MAX_WAITING_BYTES
             && let Some(tool) = &mut call.facts.tool
         {
@@ -279,9 +293,10 @@ impl Threads {
         let call = call.unwrap_or_else(|| {
             let mut facts = Facts::new(self.source, Work::ToolCall);
             facts.tool = Some(Tool { call_id: Some(id.to_owned().into()), ..Tool::default() });
-            Call { at, span: span_of(&[b"call", session.as_str().as_bytes(), id.as_bytes()]), facts }
+            let span = span_of(&[b"call", session.as_str().as_bytes(), id.as_bytes()]);
+            Call { at, span, is_closed: true, facts }
         });
-        let Call { at: began, span, mut facts } = call;
+        let Call { at: began, span, is_closed, mut facts } = call;
         let Answer { result, ok, failure } = answer;
         if let Some(tool) = &mut facts.tool {
             tool.result = result.map(Into::into);
@@ -296,7 +311,7 @@ impl Threads {
         facts.failure = failure;
         let at = at.max(began);
         self.push(session, at, is_known.then_some(span), What::ToolCall { facts: Box::new(facts), began });
-        if is_known {
+        if !is_closed {
             self.push(session, at, Some(span), What::Closed { span, status, code, began });
         }
         began

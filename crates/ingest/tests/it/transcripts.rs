@@ -73,9 +73,9 @@ fn events<'l>(agent: Agent, path: &Path, lines: impl IntoIterator<Item = &'l Vec
 
 fn map(told: &[transcripts::Told], kept: &KeptContents) -> Vec<CheckedEvent> {
     let mut mapper = Mapper::new(PriceTable::bundled(), Arc::new(Registry::new()));
-    let mapped = mapper.transcript(told, kept);
-    assert_eq!((mapped.refused, mapped.why), (0, None));
-    mapped.groups.into_iter().flatten().collect()
+    let became = mapper.transcript(told, kept);
+    assert_eq!((became.refused, became.why), (0, None));
+    became.groups.into_iter().flatten().collect()
 }
 
 /// What a model used by response: the report with most tokens.
@@ -257,7 +257,8 @@ fn pointers(value: &Value, at: &mut String, found: &mut Vec<String>) {
         }
     } else if let Value::Array(items) = value {
         for (index, inner) in items.iter().enumerate() {
-            at.push_str(&format!("/{index}"));
+            at.push('/');
+            at.push_str(&index.to_string());
             pointers(inner, at, found);
             at.truncate(length);
         }
