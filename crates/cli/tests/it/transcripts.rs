@@ -237,6 +237,31 @@ fn write(path: &Path, lines: &[Value]) {
 }
 
 #[test]
+fn a_turn_that_goes_on_after_it_seemed_over_ends_once() {
+    let store = Store::new();
+    let file = store.beside("s.jsonl");
+    let mut more = answer("s", 9, "a", 5, "And more.");
+    more["uuid"] = json!("another line of the same response");
+    let lines = [line("user", "s", 0, &json!({"content": "Hi"})), answer("s", 1, "a", 5, "Yes?"), more];
+    for end in [2, 3] {
+        write(&file, &lines[..end]);
+        let said = import(&store, "claude-code", &file).code(0).json();
+        assert_eq!(said["refused"], 0, "{said}");
+    }
+    let session = &store.list(&["sessions"])[0];
+    assert_eq!(
+        (&session["spans"], &session["open_spans"], &session["state"]),
+        (&json!(1), &json!(0), &json!("COMPLETED"))
+    );
+    assert_eq!(
+        (&session["findings"], &session["model_runs"], &session["messages"]),
+        (&json!([]), &json!(1), &json!(3))
+    );
+    assert_eq!(store.list(&["events", "--kind", "span.closed"]).len(), 1);
+    store.run(["verify"]).code(0);
+}
+
+#[test]
 fn sessions_that_were_resumed_or_forked_do_not_count_what_they_repeat() {
     let store = Store::new();
     let dir = store.beside("projects");
