@@ -15,6 +15,7 @@ mod mutate;
 mod otlp;
 mod plan;
 mod redact;
+mod transcripts;
 
 pub use mutate::{Numbers, mutate};
 
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "derived_files", run: derived::files, seeds: derived::file_seeds, everyday: 2_000 },
     Target { name: "otlp_traces", run: otlp::traces, seeds: otlp::traces_seeds, everyday: 5_000 },
     Target { name: "otlp_logs", run: otlp::logs, seeds: otlp::logs_seeds, everyday: 5_000 },
+    Target { name: "transcript", run: transcripts::transcript, seeds: transcripts::seeds, everyday: 5_000 },
     Target { name: "plan", run: plan::plan, seeds: plan::plan_seeds, everyday: 50_000 },
     Target { name: "redact_bytes", run: redact::bytes, seeds: redact::bytes_seeds, everyday: 50_000 },
     Target { name: "redact_text", run: redact::text, seeds: redact::text_seeds, everyday: 50_000 },

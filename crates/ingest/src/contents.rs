@@ -39,7 +39,11 @@ pub struct KeptLately(Recent<Given, Kept>);
 impl<'a> Contents<'a> {
     pub(crate) fn collect(&mut self, facts: &'a Facts<'_>) {
         let tool = facts.tool.iter().flat_map(|tool| [tool.arguments.as_deref(), tool.result.as_deref()]).flatten();
-        for text in facts.messages.iter().map(|message| &*message.content).chain(tool).filter(|text| !text.is_empty()) {
+        facts.messages.iter().map(|message| &*message.content).chain(tool).for_each(|text| self.add(text));
+    }
+
+    pub(crate) fn add(&mut self, text: &'a str) {
+        if !text.is_empty() {
             self.0.insert(given(text), text);
         }
     }

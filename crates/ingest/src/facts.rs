@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use flightrec_events::{MessageRole, telemetry};
 
-/// The convention that a span or log record follows. A session is marked with the one that told of it.
+/// The convention that a span or log record follows, or the agent that wrote a transcript. A session is marked with the one that told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     /// OpenTelemetry's conventions for generative AI, present or older.
@@ -19,6 +19,10 @@ pub enum Source {
     Codex,
     /// The Vercel AI SDK's own spans.
     VercelAi,
+    /// Claude Code's transcripts.
+    ClaudeCodeTranscript,
+    /// Codex's transcripts.
+    CodexTranscript,
     /// This recorder's own export.
     FlightRecorder,
     /// No convention that is known here.
@@ -32,9 +36,11 @@ impl Source {
             Source::GenAi => "otlp:gen_ai",
             Source::OpenInference => "otlp:openinference",
             Source::Traceloop => telemetry::TRACELOOP,
-            Source::ClaudeCode => "otlp:claude_code",
+            Source::ClaudeCode => telemetry::CLAUDE_CODE,
             Source::Codex => "otlp:codex",
             Source::VercelAi => "otlp:vercel_ai",
+            Source::ClaudeCodeTranscript => telemetry::CLAUDE_CODE_TRANSCRIPT,
+            Source::CodexTranscript => telemetry::CODEX_TRANSCRIPT,
             Source::FlightRecorder => "otlp:flightrec",
             Source::Plain => telemetry::NO_CONVENTION,
         }

@@ -39,8 +39,26 @@ pub(crate) fn event_id(at: Timestamp, about: About, parts: &[&[u8]]) -> EventId 
     let hash = digest(about, parts);
     let mut random = [0; 16];
     random.copy_from_slice(&hash[..16]);
-    let unix_ms = u64::try_from(at.as_micros().div_euclid(1_000)).unwrap_or(0);
-    EventId::v7(unix_ms, u128::from_be_bytes(random))
+    EventId::v7(unix_ms(at), u128::from_be_bytes(random))
+}
+
+/// The id of an event that some transcript tells first-hand and others may copy: of the same time, what is told
+/// first-hand has the smaller one, so that it counts.
+pub(crate) fn ranked_event_id(at: Timestamp, is_copy: bool, about: About, parts: &[&[u8]]) -> EventId {
+    let hash = digest(about, parts);
+    let mut random = [0; 16];
+    random.copy_from_slice(&hash[..16]);
+    EventId::v7(unix_ms(at), ranked(u128::from_be_bytes(random), is_copy))
+}
+
+fn unix_ms(at: Timestamp) -> u64 {
+    u64::try_from(at.as_micros().div_euclid(1_000)).unwrap_or(0)
+}
+
+/// The first bit of a random part says whether it is a copy's.
+const fn ranked(random: u128, is_copy: bool) -> u128 {
+    const FIRST: u128 = 1 << 75;
+    if is_copy { random | FIRST } else { random & !FIRST }
 }
 
 /// The session of a trace that names none: the trace's own id.
@@ -78,7 +96,15 @@ pub(crate) fn id(text: &str) -> Id {
 
 /// The trace of what happened in a session outside any trace.
 pub(crate) fn trace_of_session(session: &Id) -> TraceId {
-    let hash = Sha256::digest([b"session:", session.as_str().as_bytes()].concat());
+    trace_of_hash(&Sha256::digest([b"session:", session.as_str().as_bytes()].concat()).into())
+}
+
+/// A trace of its own for something that is named by these.
+pub(crate) fn trace_of(parts: &[&[u8]]) -> TraceId {
+    trace_of_hash(&digest(About::TraceOf, parts))
+}
+
+fn trace_of_hash(hash: &[u8; 32]) -> TraceId {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
     // One hash in 2^128 is all zeros.

@@ -1,16 +1,18 @@
-//! Telemetry from elsewhere: OTLP to events by one documented mapping, and back.
+//! Telemetry from elsewhere: OTLP and transcripts to events by one documented mapping, and OTLP back.
 //!
 //! ```text
 //! bytes ─► otlp: decoded once, bounded ─► conventions: facts ─► place: sessions ─► emit: events
+//! lines ─► transcripts: what each tells ───────────────────────────────────────────┘
 //! ```
 //!
 //! - [`otlp`]: the wire, protobuf and JSON
 //! - [`conventions`]: what each convention calls things; [`facts`]: what this project calls them
+//! - [`transcripts`]: the session files of coding agents
 //! - [`mapper`]: a request becomes events; [`contents`]: where content goes
 //! - [`export`]: the way back
 //! - [`prices`]: list prices
 //!
-//! What an attribute becomes is told in docs/telemetry-mapping.md. What is not here: sockets, files, clocks,
+//! What an attribute becomes is told in docs/telemetry-mapping.md, and a line of a transcript in docs/transcripts.md. What is not here: sockets, files, clocks,
 //! and where events are stored.
 
 pub mod attributes;
@@ -26,3 +28,4 @@ pub mod otlp;
 mod place;
 pub mod prices;
 mod tags;
+pub mod transcripts;

@@ -18,13 +18,14 @@ use crate::memory::Memory;
 use crate::otlp::model::{LogRecord, LogsRequest, Resource, Scope, Span, TracesRequest};
 use crate::place::{self, Placed};
 use crate::prices::PriceTable;
+use crate::transcripts::Told;
 
 /// What a request became.
 #[derive(Debug, Default)]
 pub struct Mapped {
     /// Events by the span or log record that they come from: recorded in this order, each group whole.
     pub groups: Vec<Vec<CheckedEvent>>,
-    /// Spans or log records that were understood.
+    /// Spans, log records or things told by a transcript that were understood.
     pub taken: u64,
     /// Spans that cannot be recorded at all, such as those without an id.
     pub refused: u64,
@@ -149,6 +150,16 @@ impl Mapper {
         let mut emitter = Emitter::new(&mut self.memory, &self.prices, contents, &mut mapped);
         for (record, log) in &records {
             emitter.log(record, log);
+        }
+        mapped
+    }
+
+    /// Maps what a transcript tells, whose content is kept. Nothing that came before changes what it becomes.
+    pub fn transcript(&mut self, told: &[Told], contents: &KeptContents) -> Mapped {
+        let mut mapped = Mapped::default();
+        let mut emitter = Emitter::new(&mut self.memory, &self.prices, contents, &mut mapped);
+        for one in told {
+            emitter.transcript(one);
         }
         mapped
     }

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::artifacts::Artifacts;
 use crate::checkpoint::Checkpoint;
 use crate::error::{LookupError, OpenError, ReadError};
-use crate::fold::{CostKey, DetailFold, Projection, SpawnForest};
+use crate::fold::{CostKey, DetailFold, Projection, SpawnForest, Told};
 use crate::log::{Log, Scan};
 use crate::open;
 use crate::query::{EventFilter, SessionFilter, SpanFilter};
@@ -232,7 +232,7 @@ impl Reader {
     /// Folds the events that pass a filter. A damaged block loses its own events and no others; each
     /// is told as a finding.
     fn fold_details(&self, filter: &EventFilter) -> Result<(DetailFold, Vec<Finding>), ReadError> {
-        let mut fold = DetailFold::new(self.stand_ins(filter.session.as_ref()));
+        let mut fold = DetailFold::new(self.stand_ins(filter.session.as_ref()), self.sharing(filter.session.as_ref()));
         let mut gaps = Vec::new();
         for event in self.events(filter) {
             match event {
@@ -257,6 +257,15 @@ impl Reader {
         let Some(session) = session else { return projection.stand_ins() };
         let Some(root) = projection.find(session) else { return FxHashMap::default() };
         projection.ids_of(root).into_iter().skip(1).map(|id| (id, Arc::clone(projection.id_at(root)))).collect()
+    }
+
+    /// Whether a session shares its id with its agents, or which do.
+    fn sharing(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Told> {
+        let projection = self.projection();
+        match session {
+            Some(session) => projection.sharing(projection.find(session).into_iter()),
+            None => projection.sharing(projection.listed()),
+        }
     }
 
     /// A session with its descendants.

@@ -1,4 +1,4 @@
-//! Telemetry into a store: decoded, mapped, recorded, and answered for once it is durable.
+//! Telemetry and transcripts into a store: decoded, mapped, recorded, and answered for once it is durable.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,6 +7,7 @@ use flightrec_ingest::contents::{Contents, Kept, KeptContents, KeptLately};
 use flightrec_ingest::mapper::{Logs, Mapped, Mapper, Spans};
 use flightrec_ingest::otlp;
 use flightrec_ingest::prices::PriceTable;
+use flightrec_ingest::transcripts::{self, Told};
 use flightrec_recorder::query::EventFilter;
 use flightrec_recorder::redact::{Context, Redactor};
 use flightrec_recorder::view::{ArtifactView, Outcome};
@@ -36,6 +37,19 @@ pub struct Telemetry {
     kept_lately: Mutex<KeptLately>,
     /// Held while a large request is taken.
     large: Mutex<()>,
+}
+
+/// What became of the events that something was mapped to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recorded {
+    /// Events that are new in the record.
+    pub added: u64,
+    /// Events that it held already.
+    pub duplicates: u64,
+    /// Events that could not be made or were refused, and would be again.
+    pub refused: u64,
+    /// Why the first of those was.
+    pub why: Option<String>,
 }
 
 /// Why a request was not taken.
@@ -93,13 +107,13 @@ impl Telemetry {
                 let request = otlp::traces(body, encoding)?;
                 let spans = Spans::read(&request);
                 let kept = self.keep(&spans.contents())?;
-                self.record(|mapper| mapper.spans(spans, &kept))
+                Ok(taken(self.record(|mapper| mapper.spans(spans, &kept))?))
             }
             Signal::Logs => {
                 let request = otlp::logs(body, encoding)?;
                 let logs = Logs::read(&request);
                 let kept = self.keep(&logs.contents())?;
-                self.record(|mapper| mapper.logs(logs, &kept))
+                Ok(taken(self.record(|mapper| mapper.logs(logs, &kept))?))
             }
             Signal::Metrics => {
                 let points = otlp::metrics_count(body, encoding)?;
@@ -107,6 +121,18 @@ impl Telemetry {
                 Ok(Taken { taken: 0, refused: points, message: (points > 0).then(|| message.to_owned()) })
             }
         }
+    }
+
+    /// Takes what a transcript tells. When this returns, all of it that was taken is durable.
+    ///
+    /// # Errors
+    /// [`TelemetryError`] if nothing of it, or not all of it, could be made durable: it may be told again.
+    pub fn transcript(&self, told: &[Told]) -> Result<Recorded, TelemetryError> {
+        let kept = self.keep(&transcripts::contents(told))?;
+        let (mapped, mut recorded) = self.record(|mapper| mapper.transcript(told, &kept))?;
+        recorded.refused = mapped.refused;
+        recorded.why = mapped.why.as_deref().map(clean);
+        Ok(recorded)
     }
 
     /// Makes the content of a request durable.
@@ -134,18 +160,20 @@ impl Telemetry {
 
     /// Maps and submits under one lock: what is remembered of a request is in the log before anything that
     /// relies on it. The wait for the disk is outside.
-    fn record(&self, map: impl FnOnce(&mut Mapper) -> Mapped) -> Result<Taken, TelemetryError> {
+    fn record(&self, map: impl FnOnce(&mut Mapper) -> Mapped) -> Result<(Mapped, Recorded), TelemetryError> {
         let mut memory = self.mapper();
         let mut mapped = map(&mut memory);
         let tickets = self.submit(std::mem::take(&mut mapped.groups)).inspect_err(|_| memory.forget())?;
         drop(memory);
+        let mut recorded = Recorded::default();
         for ticket in tickets {
             let outcomes = ticket.durable().inspect_err(|_| self.mapper().forget())?;
             for outcome in outcomes {
                 match outcome {
-                    Outcome::Recorded { .. } | Outcome::Duplicate => {}
+                    Outcome::Recorded { .. } => recorded.added += 1,
+                    Outcome::Duplicate => recorded.duplicates += 1,
                     // What was delivered before and placed differently then: the record holds it.
-                    Outcome::Rejected(violation) if violation.rule == Rule::EventIdConflict => {}
+                    Outcome::Rejected(violation) if violation.rule == Rule::EventIdConflict => recorded.duplicates += 1,
                     Outcome::Rejected(violation) => {
                         mapped.refused += 1;
                         mapped.why.get_or_insert_with(|| violation.to_string());
@@ -153,7 +181,7 @@ impl Telemetry {
                 }
             }
         }
-        Ok(Taken { taken: mapped.taken, refused: mapped.refused, message: message(&mapped) })
+        Ok((mapped, recorded))
     }
 
     /// Submits groups of events, each whole in one batch as far as a batch can hold it.
@@ -199,10 +227,20 @@ impl Intake for Telemetry {
     }
 }
 
+/// What a sender of OTLP is answered.
+fn taken((mapped, _): (Mapped, Recorded)) -> Taken {
+    Taken { taken: mapped.taken, refused: mapped.refused, message: message(&mapped) }
+}
+
+/// What there is to say without secrets.
+fn clean(why: &str) -> String {
+    Redactor::new().redact(why, Context::FreeText).into_owned()
+}
+
 /// What there is to say. It may name a span, and names may hold secrets, which senders write to their logs.
 fn message(mapped: &Mapped) -> Option<String> {
     match (&mapped.why, mapped.left_out) {
-        (Some(why), _) => Some(Redactor::new().redact(why, Context::FreeText).into_owned()),
+        (Some(why), _) => Some(clean(why)),
         (None, 0) => None,
         (None, left_out) => Some(format!("{left_out} log records tell nothing of sessions and are not recorded")),
     }

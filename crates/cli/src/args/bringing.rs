@@ -10,6 +10,10 @@ use clap::{Args, Subcommand, ValueEnum};
 pub(crate) enum ImportCommand {
     /// Take in saved OTLP requests: spans and log records of agents in any language
     Otlp(ImportOtlpArgs),
+    /// Take in the sessions that Claude Code keeps as transcripts
+    ClaudeCode(ImportClaudeCodeArgs),
+    /// Take in the sessions that Codex keeps as transcripts
+    Codex(ImportCodexArgs),
 }
 
 /// What kind of telemetry a file holds.
@@ -45,6 +49,53 @@ pub(crate) struct ImportOtlpArgs {
     /// The files to read
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// `import claude-code`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every transcript below the directory is read, sub-agents' too: ~/.claude, its projects, one project, or one
+file. Symbolic links are not followed. Sessions keep their ids; sub-agents become sessions below theirs.
+What is in the record already is not taken twice: import again whenever there is more, also beside the
+telemetry of the same sessions. Lines that cannot be understood are named, and make the exit code 3.
+
+Examples:
+  $ flightrec import claude-code ~/.claude
+  $ flightrec import claude-code --prices our-prices.json ~/.claude/projects/-home-me-code
+  $ flightrec --format json import claude-code ~/.claude"
+)]
+pub(crate) struct ImportClaudeCodeArgs {
+    #[command(flatten)]
+    pub(crate) from: TranscriptArgs,
+}
+
+/// `import codex`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every rollout-*.jsonl below the directory is read, compressed ones too: ~/.codex, its sessions, one day, or
+one file. Symbolic links are not followed. Sessions keep their ids; what a forked session repeats counts once.
+What is in the record already is not taken twice: import again whenever there is more, also beside the
+telemetry of the same sessions. Lines that cannot be understood are named, and make the exit code 3.
+
+Examples:
+  $ flightrec import codex ~/.codex
+  $ flightrec import codex --prices our-prices.json ~/.codex/sessions/2026/11
+  $ flightrec --format json import codex ~/.codex"
+)]
+pub(crate) struct ImportCodexArgs {
+    #[command(flatten)]
+    pub(crate) from: TranscriptArgs,
+}
+
+/// Where transcripts are, and what their calls cost.
+#[derive(Debug, Args)]
+pub(crate) struct TranscriptArgs {
+    /// Prices of your own; they win over the bundled list prices
+    #[command(flatten)]
+    pub(crate) prices: PriceArgs,
+    /// The directory to look through
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
 }
 
 /// Where prices come from.

@@ -17,7 +17,7 @@ pub(crate) use asking::{
     CostArgs, CostBy, EventsArgs, ExportArgs, FindingsArgs, GroupBy, MessagesArgs, RateArgs, SessionsArgs, ShowArgs,
     SpansArgs, TreeArgs,
 };
-pub(crate) use bringing::{ImportCommand, ImportOtlpArgs, PriceArgs, SignalWord, UpArgs};
+pub(crate) use bringing::{ImportCommand, ImportOtlpArgs, PriceArgs, SignalWord, TranscriptArgs, UpArgs};
 pub(crate) use care::{CompletionsArgs, SchemaArgs, VerifyArgs};
 pub(crate) use commands::{Cli, ColorWhen, Command, Format};
 pub(crate) use filters::SessionFilters;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use flightrec_ingest::otlp::Encoding;
 use flightrec_ingest::prices::PriceTable;
+use flightrec_ingest::transcripts::Agent;
 use flightrec_server::telemetry::{Telemetry, TelemetryError};
 use flightrec_server::{Signal, Taken};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Run;
+use super::{Run, transcripts};
 use crate::args::{ImportCommand, ImportOtlpArgs, PriceArgs, SignalWord};
 use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::output::print_object;
@@ -36,6 +37,8 @@ pub(crate) struct Imported {
 pub(super) fn run(run: &Run, command: &ImportCommand) -> Outcome {
     match command {
         ImportCommand::Otlp(args) => otlp(run, args),
+        ImportCommand::ClaudeCode(args) => transcripts::run(run, Agent::ClaudeCode, &args.from),
+        ImportCommand::Codex(args) => transcripts::run(run, Agent::Codex, &args.from),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which fields each printed object has: the header of CSV, and the JSON behind it.
 
-use crate::commands::{Checked, Held, Imported, Kept, Listening, Summary};
+use crate::commands::{Checked, Held, Imported, Kept, Listening, Summary, Transcribed};
 use flightrec_recorder::view::{
     ArtifactView, CostRow, Finding, LineVerdict, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
     VerifyView,
@@ -38,6 +38,10 @@ macro_rules! items {
 items! {
     Listening => &["http", "grpc"];
     Imported => &["files", "requests", "spans", "log_records", "refused", "data_points", "events_added"];
+    Transcribed => &[
+        "files", "lines", "sessions", "events_added", "events_duplicate", "refused", "left_out", "unfinished", "skipped",
+        "skipped_because", "unknown",
+    ];
     Summary => &[
         "plan", "ok", "interrupted", "sessions", "recovered", "trees", "waits", "tokens.input", "tokens.output",
         "tokens.cached", "tokens.cache_write", "tokens.reasoning", "tokens.total", "cost.nanos", "cost.unpriced_runs",

@@ -22,6 +22,8 @@ const COMMANDS: &[&str] = &[
     "up",
     "run",
     "import otlp",
+    "import claude-code",
+    "import codex",
     "export",
     "seal",
     "hold",

@@ -21,6 +21,7 @@ mod serving;
 mod shapes;
 mod support;
 mod terminals;
+mod transcripts;
 mod truth;
 mod wire;
 mod workload;

@@ -69,3 +69,53 @@ fn a_flood_of_events_needs_little() {
     assert_eq!(recording.0.wait().unwrap().code(), Some(0));
     assert_eq!(store.list(&["sessions"])[0]["messages"], 50_000);
 }
+
+#[test]
+fn a_long_transcript_of_long_lines_needs_little() {
+    const LIMIT: u64 = 160 << 20;
+    let store = Store::new();
+    let path = store.beside("s.jsonl");
+    let mut file = std::fs::File::create(&path).unwrap();
+    // Calls that are never answered, answers, and a line that is longer than any that is held.
+    for number in 0..80 {
+        let head = format!(
+            "\"sessionId\":\"s\",\"uuid\":\"u-{number}\",\"timestamp\":\"2026-03-01T12:{:02}:{:02}Z\"",
+            number / 60,
+            number % 60
+        );
+        let long = format!("{number} {}", "x".repeat(1 << 20));
+        let block = format!(
+            "{{\"type\":\"tool_use\",\"id\":\"c-{number}\",\"name\":\"Write\",\"input\":{{\"content\":\"{long}\"}}}}"
+        );
+        writeln!(file, "{{\"type\":\"assistant\",{head},\"message\":{{\"id\":\"m\",\"content\":[{block}]}}}}").unwrap();
+    }
+    for _ in 0..48 {
+        file.write_all(&vec![b'{'; 1 << 20]).unwrap();
+    }
+    file.write_all(b"\n{\"type\":\"summary\"}\n").unwrap();
+    drop(file);
+    let mut importing = Running(
+        store
+            .command(["import", "claude-code", "--format", "json"])
+            .arg(&path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    // The process is there, and its peak with it, until somebody waits for it.
+    let mut said = String::new();
+    let mut peak = 0;
+    let output = importing.0.stdout.take().unwrap();
+    for byte in std::io::Read::bytes(output) {
+        said.push(char::from(byte.unwrap()));
+        if peak == 0 {
+            peak = peak_bytes(importing.0.id());
+        }
+    }
+    assert_eq!(importing.0.wait().unwrap().code(), Some(3));
+    assert!(said.contains("\"too_long\": 1"), "{said}");
+    assert!(peak > 0 && peak < LIMIT, "{} MiB", peak >> 20);
+    assert_eq!(store.list(&["sessions"])[0]["messages"], 80);
+}

@@ -129,7 +129,7 @@ fn tool_result<'a>(attributes: &Attributes<'a>) -> Facts<'a> {
 }
 
 /// The conversation of the agent that was spawned, by the answer of the tool that did it.
-fn spawned(output: &str) -> Option<String> {
+pub(crate) fn spawned(output: &str) -> Option<String> {
     let answer: serde_json::Value = serde_json::from_str(output).ok()?;
     ["agent_id", "thread_id", "conversation_id"].iter().find_map(|key| Some(answer.get(key)?.as_str()?.to_owned()))
 }

@@ -9,7 +9,7 @@
 //! [`log`]: logs::log
 
 mod claude_code;
-mod codex;
+pub(crate) mod codex;
 mod detect;
 mod failure;
 #[cfg(test)]
@@ -24,7 +24,7 @@ mod named;
 mod openinference;
 mod provider;
 mod traceloop;
-mod usage;
+pub(crate) mod usage;
 mod vercel;
 
 pub use detect::span;

@@ -87,7 +87,7 @@ impl<'m> Emitter<'m> {
         self.push_as(ids::event_id(at, about, &all), witness, at, None, payload);
     }
 
-    fn push_as(
+    pub(super) fn push_as(
         &mut self,
         event_id: flightrec_events::EventId,
         witness: &Witness,

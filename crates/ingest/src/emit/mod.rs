@@ -4,10 +4,12 @@
 //! - [`links`]: that sessions exist, whose part a stand-in is, who spawned whom
 //! - [`work`]: messages, calls of tools, use of models
 //! - [`log`]: log records
+//! - [`transcript`]: what transcripts tell
 
 mod emitter;
 mod links;
 mod log;
+mod transcript;
 mod work;
 
 pub(crate) use emitter::Emitter;

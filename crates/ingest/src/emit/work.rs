@@ -47,11 +47,7 @@ impl Emitter<'_> {
         for message in messages {
             let Some(kept) = self.contents.find(&message.content) else { continue };
             let at = if message.is_answer { end.unwrap_or(start) } else { start };
-            let call = message.tool_call_id.as_deref().unwrap_or_default();
-            let alike = ids::digest(
-                About::Message,
-                &[message.role.as_str().as_bytes(), kept.sha256.as_bytes(), call.as_bytes()],
-            );
+            let alike = alike(message, &kept);
             let nth = told.entry(alike).or_default();
             self.message(witness, message, &kept, at, (&alike, *nth));
             *nth += 1;
@@ -68,13 +64,25 @@ impl Emitter<'_> {
         (alike, nth): (&[u8; 32], u32),
     ) {
         let whole = ids::digest(About::Message, &[alike, &nth.to_le_bytes()]);
-        let message_id = ids::hex(&whole[..16]);
         let session = witness.session.as_str().as_bytes();
         let key = ids::short_key(About::Message, &[session, &whole]);
         if self.memory.messages.get(&key).is_some_and(|earliest| *earliest <= at.as_micros()) {
             return;
         }
         self.memory.messages.put(key, at.as_micros());
+        self.say(witness, message, kept, at, &whole);
+    }
+
+    /// Tells of a message, whatever was told before.
+    pub(super) fn say(
+        &mut self,
+        witness: &Witness,
+        message: &Message<'_>,
+        kept: &Kept,
+        at: Timestamp,
+        whole: &[u8; 32],
+    ) {
+        let message_id = ids::hex(&whole[..16]);
         let said = SessionMessage {
             session_id: witness.session.clone(),
             message_id: ids::id(&message_id),
@@ -87,7 +95,7 @@ impl Emitter<'_> {
             source: None,
             attachments: None,
         };
-        self.push(witness, at, About::Message, &[&whole], said);
+        self.push(witness, at, About::Message, &[whole], said);
     }
 
     pub(super) fn tool_call(
@@ -99,6 +107,20 @@ impl Emitter<'_> {
         (start, end): (Timestamp, Timestamp),
         name: &str,
     ) {
+        let call = self.call(witness, facts, tool, failed, (start, end), name);
+        self.push(witness, start, About::ToolCall, &[], call);
+    }
+
+    /// The call of a tool as events tell it.
+    pub(super) fn call(
+        &self,
+        witness: &Witness,
+        facts: &Facts<'_>,
+        tool: &Tool<'_>,
+        failed: bool,
+        (start, end): (Timestamp, Timestamp),
+        name: &str,
+    ) -> ToolCall {
         let arguments = tool.arguments.as_deref().and_then(|text| self.contents.find(text));
         let result = tool.result.as_deref().and_then(|text| self.contents.find(text));
         let ok = tool.ok.unwrap_or(!failed);
@@ -106,7 +128,7 @@ impl Emitter<'_> {
             Some(id) => ids::id(id),
             None => ids::id(&witness.span.map_or_else(|| ids::hex(&witness.key), |span| span.to_string())),
         };
-        let call = ToolCall {
+        ToolCall {
             tool_call_id: call_id,
             tool_id: ids::id(tool.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(name)),
             tool_version: ids::id(UNKNOWN),
@@ -130,8 +152,7 @@ impl Emitter<'_> {
             resources_touched: None,
             capability_ids: None,
             parent_span_id: None,
-        };
-        self.push(witness, start, About::ToolCall, &[], call);
+        }
     }
 
     pub(super) fn inference(
@@ -141,6 +162,20 @@ impl Emitter<'_> {
         usage: &Usage,
         (start, end): (Timestamp, Timestamp),
     ) {
+        let latency = facts.duration_ms.map_or_else(|| millis(start, end), Count::saturating);
+        let inference = self.used(witness, facts, usage, start, Some(latency));
+        self.push(witness, end.max(start), About::Inference, &[], inference);
+    }
+
+    /// The use of a model as events tell it.
+    pub(super) fn used(
+        &mut self,
+        witness: &Witness,
+        facts: &Facts<'_>,
+        usage: &Usage,
+        start: Timestamp,
+        latency_ms: Option<Count>,
+    ) -> LlmInference {
         let stated = usage.cost_nanos.map(|nanos| (nanos, Cow::Owned(format!("emitter:{}", witness.source.as_str()))));
         let priced = stated.or_else(|| {
             let model = facts.model.as_deref()?;
@@ -148,7 +183,7 @@ impl Emitter<'_> {
             Some((priced.nanos, Cow::Owned(priced.source)))
         });
         let count = Count::saturating;
-        let inference = LlmInference {
+        LlmInference {
             model_id: facts
                 .model
                 .as_deref()
@@ -162,7 +197,7 @@ impl Emitter<'_> {
                 cache_write_tokens: usage.cache_write.map(count),
                 reasoning_tokens: usage.reasoning.map(count),
             },
-            latency_ms: Some(facts.duration_ms.map_or_else(|| millis(start, end), count)),
+            latency_ms,
             time_to_first_token_ms: facts.time_to_first_token_ms.map(count),
             prompt_hash: None,
             response_hash: None,
@@ -175,9 +210,14 @@ impl Emitter<'_> {
                 .map(|reason| self.memory.name(reason)),
             cost_usd: priced.as_ref().and_then(|(nanos, _)| Usd::from_nanos(*nanos)),
             price_source: priced.map(|(_, source)| ids::id(&source)),
-        };
-        self.push(witness, end.max(start), About::Inference, &[], inference);
+        }
     }
+}
+
+/// What messages have in common that are one, however often they are told.
+pub(super) fn alike(message: &Message<'_>, kept: &Kept) -> [u8; 32] {
+    let call = message.tool_call_id.as_deref().unwrap_or_default();
+    ids::digest(About::Message, &[message.role.as_str().as_bytes(), kept.sha256.as_bytes(), call.as_bytes()])
 }
 
 fn millis(start: Timestamp, end: Timestamp) -> Count {

@@ -9,3 +9,4 @@ mod otlp_requests;
 mod otlp_round_trip;
 mod prices;
 mod spans;
+mod transcripts;

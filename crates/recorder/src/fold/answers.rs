@@ -118,8 +118,8 @@ impl<'a> SpawnForest<'a> {
             messages: session.messages(),
             model_runs: sum.runs,
             tool_calls: session.tool_calls(),
-            spans: session.spans,
-            open_spans: session.open_spans.len() as u64,
+            spans: session.tally().count,
+            open_spans: session.tally().open.len() as u64,
             findings: self.findings(at, session, &sum),
         }
     }
@@ -152,7 +152,7 @@ impl<'a> SpawnForest<'a> {
                 "spans lie in this one, and it never arrived; the trace alone tells their session".to_owned(),
             ));
         }
-        for span in sorted(session.headless_spans.keys()) {
+        for span in sorted(session.tally().headless.keys()) {
             findings.push(finding(
                 FindingKind::MissingStart,
                 Some(span),
@@ -161,7 +161,7 @@ impl<'a> SpawnForest<'a> {
             ));
         }
         if session.state().0.is_terminal() {
-            for span in sorted(session.open_spans.keys()) {
+            for span in sorted(session.tally().open.keys()) {
                 findings.push(finding(
                     FindingKind::MissingEnd,
                     Some(span),

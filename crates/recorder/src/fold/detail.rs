@@ -6,9 +6,9 @@ use std::sync::Arc;
 use flightrec_events::families::session::SessionMessage;
 use flightrec_events::families::work::{LlmInference, SpanClosed, SpanOpened};
 use flightrec_events::{Count, Event, Id, Payload, SpanId, Usd};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::told::telemetry_source;
+use super::told::{Told, is_transcript, telemetry_source};
 use super::usage::Charge;
 use crate::view::{LinkView, MessageView, SpanView, StateChangeView, label};
 
@@ -19,6 +19,8 @@ type SpanKey = (Option<Arc<str>>, SpanId);
 #[derive(Debug, Default)]
 pub(crate) struct DetailFold {
     spans: Vec<SpanView>,
+    /// Which of the spans, by their place, were made of transcripts.
+    transcribed: FxHashSet<usize>,
     span_index: FxHashMap<SpanKey, usize>,
     /// What inferences said of a span, for spans whose end does not say it.
     usage: FxHashMap<SpanKey, SpanUsage>,
@@ -30,6 +32,8 @@ pub(crate) struct DetailFold {
     is_told: bool,
     /// The sessions that other ids stand for.
     stand_ins: FxHashMap<Arc<str>, Arc<str>>,
+    /// Sessions under whose ids telemetry told what their agents said, with what they said themselves.
+    sharing: FxHashMap<Arc<str>, Told>,
 }
 
 /// What one span used: each response once; reports without a response id count only while none has one.
@@ -69,9 +73,9 @@ impl SpanUsage {
 }
 
 impl DetailFold {
-    /// A fold that knows which ids stand for which sessions.
-    pub(crate) fn new(stand_ins: FxHashMap<Arc<str>, Arc<str>>) -> Self {
-        Self { stand_ins, ..Self::default() }
+    /// A fold that knows which ids stand for which sessions, and which share theirs with their agents.
+    pub(crate) fn new(stand_ins: FxHashMap<Arc<str>, Arc<str>>, sharing: FxHashMap<Arc<str>, Told>) -> Self {
+        Self { stand_ins, sharing, ..Self::default() }
     }
 
     /// The session that an id names or stands for.
@@ -160,6 +164,9 @@ impl DetailFold {
         let span_id = event.span_id()?;
         let session_id = self.session_of(event);
         let key = (session_id.clone(), span_id);
+        if telemetry_source(event).is_some_and(is_transcript) && !self.span_index.contains_key(&key) {
+            self.transcribed.insert(self.spans.len());
+        }
         let at = *self.span_index.entry(key).or_insert_with(|| {
             self.spans.push(SpanView {
                 trace_id: event.trace_id,
@@ -231,6 +238,12 @@ impl DetailFold {
 
     /// The messages, in the order of the log; those that telemetry told of by the time they were said.
     pub(crate) fn into_messages(mut self) -> Vec<MessageView> {
+        if !self.sharing.is_empty() {
+            let sharing = &self.sharing;
+            let is_left =
+                |view: &MessageView| sharing.get(&view.session_id).is_some_and(|own| own.is_left(&view.message_id));
+            self.messages.retain(|view| !is_left(view));
+        }
         if !self.told.is_empty() {
             self.messages.sort_by_key(|message| message.timestamp);
         }
@@ -247,10 +260,27 @@ impl DetailFold {
                 span.cost_nanos = span.cost_nanos.or(nanos);
             }
         }
+        self.leave_out_transcribed();
         self.spans.sort_by_key(|span| span.start.or(span.end));
         if self.is_told {
             self.states.sort_by_key(|state| state.timestamp);
         }
         (self.spans, self.states)
+    }
+
+    /// Spans that were made of transcripts stand in where a session has no others.
+    fn leave_out_transcribed(&mut self) {
+        if self.transcribed.is_empty() {
+            return;
+        }
+        let others = self.spans.iter().enumerate().filter(|(at, _)| !self.transcribed.contains(at));
+        let told: FxHashSet<Option<Arc<str>>> = others.map(|(_, span)| span.session_id.clone()).collect();
+        let mut at = 0;
+        let transcribed = &self.transcribed;
+        self.spans.retain(|span| {
+            let is_left = transcribed.contains(&at) && told.contains(&span.session_id);
+            at += 1;
+            !is_left
+        });
     }
 }

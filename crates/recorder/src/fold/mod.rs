@@ -3,6 +3,7 @@
 //! - [`projection`]: all sessions, kept up to date with every durable event
 //! - [`blocks`]: where the blocks of the journal lie
 //! - [`session`]: what is kept of one session
+//! - [`tally`]: the spans of one session
 //! - [`told`]: what telemetry told of one session, in whatever order
 //! - [`places`]: which session an id stands for, and who spawned whom, where telemetry told so late
 //! - [`usage`]: the ledger that counts usage once
@@ -19,6 +20,7 @@ mod places;
 mod projection;
 mod rate;
 mod session;
+mod tally;
 mod told;
 mod usage;
 
@@ -27,4 +29,4 @@ pub(crate) use answers::SpawnForest;
 pub(crate) use blocks::BlockPlace;
 pub(crate) use detail::DetailFold;
 pub(crate) use projection::Projection;
-pub(crate) use told::telemetry_source;
+pub(crate) use told::{Told, telemetry_source};

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use flightrec_events::families::session::SessionLinked;
 use flightrec_events::{Event, Id, LinkRelation, Payload, Timestamp};
 use flightrec_journal::{BlockRef, ChainHash};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{BlockMap, BlockPlace};
 use super::places::{Place, Places};
 use super::rate::RateLog;
 use super::session::{Extent, Note, SessionFold};
-use super::told::telemetry_source;
+use super::told::{Told, is_transcript, telemetry_source};
 use super::usage::{Charge, Ledger};
 use crate::view::FindingKind;
 
@@ -45,6 +45,8 @@ pub(crate) struct Projection {
     served_by_key: FxHashMap<ServedModel, u32>,
     ledger: Ledger,
     pub(crate) rate: RateLog,
+    /// Whether any event came from a transcript.
+    has_transcripts: bool,
     /// The blocks that are not sealed yet.
     pub(crate) blocks: BlockMap,
     /// What concerns no single session.
@@ -78,6 +80,7 @@ impl Projection {
             && self.places.is_sound(self.sessions.len())
             && self.served_by_key.values().all(|at| served(*at))
             && self.ledger.charges().all(|charge| session(charge.session) && served(charge.account))
+            && self.ledger.placed().all(session)
             && self.sessions.iter().all(|session| {
                 session.accounts.iter().all(|(at, _)| served(*at))
                     && session.blocks.iter().all(|first| self.blocks.get(*first).is_some())
@@ -114,7 +117,9 @@ impl Projection {
         }
         let orphan = session.parent().is_none();
         session.apply(seq, event, first);
-        let told = telemetry_source(event).is_some();
+        let source = telemetry_source(event);
+        let told = source.is_some();
+        self.has_transcripts |= source.is_some_and(is_transcript);
         if let Some(parent) = session.parent().filter(|_| orphan) {
             self.children.entry(Arc::clone(parent)).or_default().push(index);
         }
@@ -132,9 +137,6 @@ impl Projection {
             let account = self.served_model(inference.model_id.shared(), inference.provider.as_ref().map(Id::shared));
             let charge = Charge::new(index, account, event, inference);
             let posting = self.ledger.post(event, inference, charge);
-            if told && !posting.repeated {
-                self.sessions[index as usize].hear_usage(event, inference, &charge);
-            }
             // Telemetry tells of a call in spans and log records both; that is no finding.
             if posting.repeated && !told {
                 self.sessions[index as usize].note(
@@ -144,12 +146,12 @@ impl Projection {
                     "this usage was reported before; it counts once",
                 );
             }
-            for old in posting.take_back.iter().flatten() {
-                self.sessions[old.session as usize].take_back(old.account, &old.amounts);
+            for old in &posting.take_back {
+                self.sessions[old.session as usize].unpost(old);
                 self.rate.take_back(old);
             }
             if let Some(new) = &posting.make {
-                self.sessions[new.session as usize].charge(new.account, &new.amounts);
+                self.sessions[new.session as usize].post(new);
                 self.rate.add(new);
             }
         }
@@ -213,6 +215,7 @@ impl Projection {
             served_by_key,
             ledger,
             rate,
+            has_transcripts,
             blocks,
             notes,
         } = self;
@@ -222,6 +225,7 @@ impl Projection {
             && (sessions, by_id, children, places) == (&other.sessions, &other.by_id, &other.children, &other.places)
             && (served_models, served_by_key) == (&other.served_models, &other.served_by_key)
             && (ledger, rate, blocks) == (&other.ledger, &other.rate, &other.blocks)
+            && *has_transcripts == other.has_transcripts
             && told(notes) == told(&other.notes)
     }
 
@@ -259,7 +263,8 @@ impl Projection {
     pub(crate) fn session_at(&self, root: u32) -> Cow<'_, SessionFold> {
         let own = &self.sessions[root as usize];
         let in_parts = self.places.has_parts(root);
-        if !in_parts && own.told.as_ref().is_none_or(|told| !told.may_be_told_twice()) {
+        let is_shared = self.may_share(root);
+        if !in_parts && !is_shared && own.told.as_ref().is_none_or(|told| !told.may_be_told_twice()) {
             return Cow::Borrowed(own);
         }
         let mut whole = own.clone();
@@ -269,7 +274,45 @@ impl Projection {
             }
         }
         whole.settle();
+        if is_shared && let Some(told) = &mut whole.told {
+            for at in self.agents_below(root) {
+                self.sessions[at as usize].told.iter().for_each(|agent| told.leave_to(agent));
+            }
+        }
         Cow::Owned(whole)
+    }
+
+    /// Whether telemetry may have told under this session's id what sessions below it said and did.
+    fn may_share(&self, root: u32) -> bool {
+        if !self.has_transcripts {
+            return false;
+        }
+        let group = if self.places.has_parts(root) { self.places.group(root) } else { vec![root] };
+        group.iter().any(|at| self.sessions[*at as usize].told.as_ref().is_some_and(|told| told.may_share()))
+            && !self.agents_below(root).is_empty()
+    }
+
+    /// The sessions below a session that are known from transcripts.
+    fn agents_below(&self, root: u32) -> Vec<u32> {
+        let (mut found, mut next, mut seen) = (Vec::new(), vec![root], FxHashSet::from_iter([root]));
+        while let Some(at) = next.pop() {
+            for child in self.children(at) {
+                if seen.insert(child) {
+                    next.push(child);
+                    let told = self.sessions[child as usize].told.as_ref();
+                    found.extend(told.is_some_and(|told| told.is_transcribed()).then_some(child));
+                }
+            }
+        }
+        found
+    }
+
+    /// Sessions whose telemetry tells messages that are those of their agents, with what is left to them.
+    pub(crate) fn sharing(&self, roots: impl Iterator<Item = u32>) -> FxHashMap<Arc<str>, Told> {
+        let shared = roots.filter(|root| self.may_share(*root));
+        shared
+            .filter_map(|root| Some((Arc::clone(self.id_at(root)), *self.session_at(root).into_owned().told?)))
+            .collect()
     }
 
     /// The sessions that a session spawned, in the order in which they came.

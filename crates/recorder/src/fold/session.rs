@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use flightrec_events::families::session::SessionCreated;
-use flightrec_events::families::work::LlmInference;
 use flightrec_events::lifecycle::{self, Life};
 use flightrec_events::telemetry::ATTRIBUTES_LEFT_OUT;
 use flightrec_events::{Backend, Event, Payload, Rule, SpanId, State, Violation};
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::told::{Told, telemetry_source};
+use super::tally::SpanTally;
+use super::told::{Told, is_transcript, telemetry_source};
 use super::usage::{Amounts, Charge};
 use crate::view::FindingKind;
 
@@ -124,11 +123,10 @@ pub(crate) struct SessionFold {
     pub(crate) ended_us: Option<i64>,
     pub(crate) messages: u64,
     pub(crate) tool_calls: u64,
-    pub(crate) spans: u64,
-    /// Spans that began and did not end, with the time they began.
-    pub(crate) open_spans: FxHashMap<[u8; 8], i64>,
-    /// Spans that ended before their beginning arrived, with the time they ended.
-    pub(crate) headless_spans: FxHashMap<[u8; 8], i64>,
+    /// Its spans, but for those that were made of transcripts.
+    spans: SpanTally,
+    /// Those: they stand in where nobody told of any other.
+    transcribed_spans: SpanTally,
     /// By model and provider, as indices into the projection.
     pub(crate) accounts: Vec<(u32, Account)>,
     pub(crate) notes: Vec<Note>,
@@ -174,9 +172,8 @@ impl SessionFold {
             ended_us: None,
             messages: 0,
             tool_calls: 0,
-            spans: 0,
-            open_spans: FxHashMap::default(),
-            headless_spans: FxHashMap::default(),
+            spans: SpanTally::default(),
+            transcribed_spans: SpanTally::default(),
             accounts: Vec::new(),
             notes: Vec::new(),
             extent: Extent::default(),
@@ -309,19 +306,24 @@ impl SessionFold {
             let detail = "the span has more attributes than are taken; the rest was left out";
             self.note(FindingKind::DroppedEvents, Some(span), seq, detail);
         }
-        if let Some(ended_us) = self.headless_spans.remove(span.as_bytes()) {
+        if let Some(ended_us) = self.tally_of(event).open(span, at_us) {
             self.check_span_times(seq, span, at_us, ended_us);
-        } else if self.open_spans.insert(*span.as_bytes(), at_us).is_none() {
-            self.spans += 1;
         }
+    }
+
+    fn tally_of(&mut self, event: &Event) -> &mut SpanTally {
+        if telemetry_source(event).is_some_and(is_transcript) { &mut self.transcribed_spans } else { &mut self.spans }
+    }
+
+    /// The spans that are shown of it: those that were made of transcripts only where there are no others.
+    pub(crate) const fn tally(&self) -> &SpanTally {
+        if self.spans.count == 0 { &self.transcribed_spans } else { &self.spans }
     }
 
     fn close_span(&mut self, seq: u64, event: &Event, at_us: i64) {
         let Some(span) = event.span_id() else { return };
-        if let Some(started_us) = self.open_spans.remove(span.as_bytes()) {
+        if let Some(started_us) = self.tally_of(event).close(span, at_us) {
             self.check_span_times(seq, span, started_us, at_us);
-        } else if self.headless_spans.insert(*span.as_bytes(), at_us).is_none() {
-            self.spans += 1;
         }
     }
 
@@ -340,13 +342,6 @@ impl SessionFold {
         self.notes.push(Note { kind, span: span.map(|span| *span.as_bytes()), seq, detail });
     }
 
-    /// Remembers a report of usage that telemetry made.
-    pub(crate) fn hear_usage(&mut self, event: &Event, inference: &LlmInference, charge: &Charge) {
-        if let Some(told) = &mut self.told {
-            told.hear_usage(event, inference, charge);
-        }
-    }
-
     /// Takes in the fold of an id that stands for the same session.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.is_native |= other.is_native;
@@ -360,21 +355,8 @@ impl SessionFold {
         self.ended_us = self.ended_us.max(other.ended_us);
         self.messages += other.messages;
         self.tool_calls += other.tool_calls;
-        self.spans += other.spans;
-        for (span, ended_us) in &other.headless_spans {
-            if self.open_spans.remove(span).is_some() {
-                self.spans -= 1;
-            } else {
-                self.headless_spans.insert(*span, *ended_us);
-            }
-        }
-        for (span, started_us) in &other.open_spans {
-            if self.headless_spans.remove(span).is_some() {
-                self.spans -= 1;
-            } else {
-                self.open_spans.insert(*span, *started_us);
-            }
-        }
+        self.spans.merge(&other.spans);
+        self.transcribed_spans.merge(&other.transcribed_spans);
         for (key, account) in &other.accounts {
             match self.accounts.iter_mut().find(|(held, _)| held == key) {
                 Some((_, held)) => held.merge(account),
@@ -386,7 +368,7 @@ impl SessionFold {
         self.notes.truncate(MAX_FINDINGS);
     }
 
-    /// Takes back what spans and log records of telemetry charged both.
+    /// Takes back what several kinds of witnesses of telemetry charged all.
     pub(crate) fn settle(&mut self) {
         let twice = self.told.as_ref().map_or_else(Vec::new, |told| told.told_twice());
         for (account, amounts, times) in twice {
@@ -419,13 +401,29 @@ impl SessionFold {
     /// Its state, and when it ended if it has.
     pub(crate) fn state(&self) -> (State, Option<i64>) {
         match &self.told {
-            Some(told) if !self.is_native => told.state(self.open_spans.values().max().copied()),
+            Some(told) if !self.is_native => told.state(self.tally().open.values().max().copied()),
             Some(_) | None => (self.life.state, self.ended_us),
         }
     }
 
+    /// Makes a charge.
+    pub(crate) fn post(&mut self, charge: &Charge) {
+        self.charge(charge.account, &charge.amounts);
+        if let (Some(witness), Some(told)) = (charge.witness, &mut self.told) {
+            told.charged(witness, charge);
+        }
+    }
+
+    /// Takes a charge back.
+    pub(crate) fn unpost(&mut self, charge: &Charge) {
+        self.take_back(charge.account, &charge.amounts);
+        if let (Some(witness), Some(told)) = (charge.witness, &mut self.told) {
+            told.taken_back(witness, charge);
+        }
+    }
+
     /// Charges one run to the account of one model and provider.
-    pub(crate) fn charge(&mut self, key: u32, amounts: &Amounts) {
+    fn charge(&mut self, key: u32, amounts: &Amounts) {
         let at = self.accounts.iter().position(|(k, _)| *k == key).unwrap_or_else(|| {
             self.accounts.push((key, Account::default()));
             self.accounts.len() - 1
@@ -434,7 +432,7 @@ impl SessionFold {
     }
 
     /// Takes one run back. An account without runs goes, as if the run had never stood in it.
-    pub(crate) fn take_back(&mut self, key: u32, amounts: &Amounts) {
+    fn take_back(&mut self, key: u32, amounts: &Amounts) {
         if let Some(at) = self.accounts.iter().position(|(k, _)| *k == key) {
             self.accounts[at].1.take_back(amounts);
             if self.accounts[at].1.runs == 0 {

@@ -3,21 +3,29 @@
 //! A host that records its own sessions says when they begin and end, once, in order. Telemetry does
 //! not: every span is one witness, late or early. So each fact is kept with the time of its witness, and
 //! the earliest witness counts.
+//!
+//! Transcripts are told apart from other telemetry, because both may tell of the same words, calls and usage under
+//! ids of their own, and where an agent shares its session's id in telemetry its transcript says which are its own.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use flightrec_events::families::session::{SessionCreated, SessionStateChange};
-use flightrec_events::families::work::LlmInference;
-use flightrec_events::telemetry::{ACTOR_PREFIX, NO_CONVENTION, UNKNOWN};
+use flightrec_events::telemetry::{ACTOR_PREFIX, NO_CONVENTION, TRANSCRIPT_PREFIX, UNKNOWN};
 use flightrec_events::{Backend, Event, Id, Payload, State, TraceId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
-use super::usage::{Amounts, Charge};
+use super::usage::{Amounts, Charge, Witness};
 
 /// Where an event was mapped from; `None` if its host recorded it.
 pub(crate) fn telemetry_source(event: &Event) -> Option<&Id> {
-    event.actor_id.as_ref().filter(|actor| actor.as_str().starts_with(ACTOR_PREFIX))
+    event.actor_id.as_ref().filter(|actor| actor.as_str().starts_with(ACTOR_PREFIX) || is_transcript(actor))
+}
+
+/// Whether what a source tells was read in a transcript.
+pub(crate) fn is_transcript(source: &Id) -> bool {
+    source.as_str().starts_with(TRANSCRIPT_PREFIX)
 }
 
 /// A fact and when its earliest witness saw it.
@@ -49,14 +57,50 @@ struct End {
     state: State,
 }
 
-/// Reports of one usage that have nothing in common but their numbers: some from spans, some from log records.
+/// Charges of one kind of witness for the same numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Alike {
+    count: u32,
+    /// What one of them charged, and to which account.
+    account: u32,
+    nanos: Option<u64>,
+}
+
+/// Charges that have nothing in common but their numbers: some by spans, some by log records, some by transcripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Twins {
-    logs: u32,
-    spans: u32,
-    /// What one of the span reports charged, and to which account.
-    span_account: u32,
-    span_nanos: Option<u64>,
+    spans: Alike,
+    logs: Alike,
+    transcripts: Alike,
+}
+
+impl Alike {
+    fn merge(&mut self, other: &Self) {
+        if other.count > 0 {
+            *self = Self { count: self.count.saturating_add(other.count), ..*other };
+        }
+    }
+}
+
+impl Twins {
+    fn of(&mut self, witness: Witness) -> &mut Alike {
+        match witness {
+            Witness::Span => &mut self.spans,
+            Witness::Log => &mut self.logs,
+            Witness::Transcript => &mut self.transcripts,
+        }
+    }
+
+    /// What is charged although better witnesses charged it too. A transcript names models and responses, log
+    /// records at least models.
+    fn too_many(&self) -> [(&Alike, u32); 2] {
+        let (spans, logs, transcripts) = (self.spans.count, self.logs.count, self.transcripts.count);
+        [(&self.logs, logs.min(transcripts)), (&self.spans, spans.min(logs.max(transcripts)))]
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.spans.count == 0 && self.logs.count == 0 && self.transcripts.count == 0
+    }
 }
 
 /// Everything that telemetry told of one session id.
@@ -75,8 +119,12 @@ pub(crate) struct Told {
     ends: FxHashMap<[u8; 16], End>,
     /// Hashes of the ids of its messages: history is told again with every call.
     messages: FxHashSet<u64>,
-    /// Hashes of its tool calls, each by its trace and id: a span and a log record may tell of one.
-    tool_calls: FxHashSet<u64>,
+    /// The same of those that transcripts tell.
+    transcribed_messages: FxHashSet<u64>,
+    /// Hashes of the ids of its tool calls, and of their traces: a span and a log record may tell of one.
+    tool_calls: FxHashSet<(u64, u64)>,
+    /// Hashes of the ids of the tool calls that transcripts tell.
+    transcribed_calls: FxHashSet<u64>,
     /// By input, output, cached, cache-write and reasoning tokens.
     twins: FxHashMap<[u64; 5], Twins>,
 }
@@ -96,9 +144,16 @@ impl Told {
         } else if let Payload::SessionStateChange(change) = &event.payload {
             self.ended(event.trace_id, at_us, change);
         } else if let Payload::SessionMessage(message) = &event.payload {
-            self.messages.insert(key_of(&message.message_id, None));
+            let key = key_of(message.message_id.as_str());
+            let heard = if is_transcript(source) { &mut self.transcribed_messages } else { &mut self.messages };
+            heard.insert(key);
         } else if let Payload::ToolCall(call) = &event.payload {
-            self.tool_calls.insert(key_of(&call.tool_call_id, event.trace_id));
+            let key = key_of(call.tool_call_id.as_str());
+            if is_transcript(source) {
+                self.transcribed_calls.insert(key);
+            } else {
+                self.tool_calls.insert((key, key_of(&event.trace_id)));
+            }
         } else if let (Payload::SpanOpened(_), Some(model)) = (&event.payload, &event.model_id) {
             // A call that told no usage, because it failed, names the model only where no other does.
             hear(&mut self.model, at_us.saturating_add(i64::MAX / 2), model);
@@ -129,35 +184,48 @@ impl Told {
         self.ends.entry(trace).and_modify(|held| *held = gravest(*held, end)).or_insert(end);
     }
 
-    /// Remembers a report of usage that names no response: it may be told by a log record as well.
-    pub(crate) fn hear_usage(&mut self, event: &Event, inference: &LlmInference, charge: &Charge) {
-        if inference.request_id.is_some() {
-            return;
+    /// Remembers a charge that other witnesses may make as well, without naming its response.
+    pub(crate) fn charged(&mut self, witness: Witness, charge: &Charge) {
+        let alike = self.twins.entry(numbers(&charge.amounts)).or_default().of(witness);
+        *alike = Alike { count: alike.count.saturating_add(1), account: charge.account, nanos: charge.amounts.nanos };
+    }
+
+    /// Forgets such a charge, which was taken back.
+    pub(crate) fn taken_back(&mut self, witness: Witness, charge: &Charge) {
+        let numbers = numbers(&charge.amounts);
+        let Some(twins) = self.twins.get_mut(&numbers) else { return };
+        let alike = twins.of(witness);
+        alike.count = alike.count.saturating_sub(1);
+        if alike.count == 0 {
+            *alike = Alike::default();
         }
-        let Amounts { input, output, cached, cache_write, reasoning, nanos } = charge.amounts;
-        let twins = self.twins.entry([input, output, cached, cache_write, reasoning]).or_default();
-        if event.activity_span_id.is_some() {
-            twins.spans += 1;
-            twins.span_account = charge.account;
-            twins.span_nanos = nanos;
-        } else {
-            twins.logs += 1;
+        if twins.is_empty() {
+            self.twins.remove(&numbers);
         }
     }
 
-    /// What spans charged although log records charged it too: accounts and amounts to take back.
+    /// What some witnesses charged although better ones charged it too: accounts and amounts to take back.
     pub(crate) fn told_twice(&self) -> Vec<(u32, Amounts, u32)> {
-        let twice = |(key, twins): (&[u64; 5], &Twins)| {
-            let [input, output, cached, cache_write, reasoning] = *key;
-            let amounts = Amounts { input, output, cached, cache_write, reasoning, nanos: twins.span_nanos };
-            (twins.span_account, amounts, twins.logs.min(twins.spans))
-        };
-        self.twins.iter().map(twice).filter(|(_, _, times)| *times > 0).collect()
+        let mut twice = Vec::new();
+        for ([input, output, cached, cache_write, reasoning], twins) in &self.twins {
+            for (alike, times) in twins.too_many().into_iter().filter(|(_, times)| *times > 0) {
+                let amounts = Amounts {
+                    input: *input,
+                    output: *output,
+                    cached: *cached,
+                    cache_write: *cache_write,
+                    reasoning: *reasoning,
+                    nanos: alike.nanos,
+                };
+                twice.push((alike.account, amounts, times));
+            }
+        }
+        twice
     }
 
-    /// Whether some span reported usage that log records may report, too.
+    /// Whether some usage was charged by witnesses of more than one kind.
     pub(crate) fn may_be_told_twice(&self) -> bool {
-        self.twins.values().any(|twins| twins.logs > 0 && twins.spans > 0)
+        self.twins.values().any(|twins| twins.too_many().iter().any(|(_, times)| *times > 0))
     }
 
     /// Takes in what was told of another id of the same session.
@@ -173,25 +241,53 @@ impl Told {
             self.ends.entry(*trace).and_modify(|held| *held = gravest(*held, *end)).or_insert(*end);
         }
         self.messages.extend(&other.messages);
+        self.transcribed_messages.extend(&other.transcribed_messages);
         self.tool_calls.extend(&other.tool_calls);
+        self.transcribed_calls.extend(&other.transcribed_calls);
         for (key, more) in &other.twins {
             let twins = self.twins.entry(*key).or_default();
-            twins.logs += more.logs;
-            if more.spans > 0 {
-                twins.spans += more.spans;
-                (twins.span_account, twins.span_nanos) = (more.span_account, more.span_nanos);
-            }
+            twins.spans.merge(&more.spans);
+            twins.logs.merge(&more.logs);
+            twins.transcripts.merge(&more.transcripts);
         }
     }
 
     /// How many messages its thread holds.
     pub(crate) fn messages(&self) -> u64 {
-        self.messages.len() as u64
+        let transcribed = self.transcribed_messages.iter().filter(|key| !self.messages.contains(key));
+        (self.messages.len() + transcribed.count()) as u64
     }
 
     /// How many tools were called.
     pub(crate) fn tool_calls(&self) -> u64 {
-        self.tool_calls.len() as u64
+        if self.transcribed_calls.is_empty() {
+            return self.tool_calls.len() as u64;
+        }
+        let told: FxHashSet<u64> = self.tool_calls.iter().map(|(call, _)| *call).collect();
+        let transcribed = self.transcribed_calls.iter().filter(|call| !told.contains(call));
+        (self.tool_calls.len() + transcribed.count()) as u64
+    }
+
+    /// Whether telemetry other than transcripts told of words or calls in it.
+    pub(crate) fn may_share(&self) -> bool {
+        !self.messages.is_empty() || !self.tool_calls.is_empty()
+    }
+
+    /// Whether a transcript told of words or calls in it.
+    pub(crate) fn is_transcribed(&self) -> bool {
+        !self.transcribed_messages.is_empty() || !self.transcribed_calls.is_empty()
+    }
+
+    /// Leaves to an agent what its transcript tells: telemetry told it here, because the agent shares this session's id.
+    pub(crate) fn leave_to(&mut self, agent: &Self) {
+        self.messages.retain(|key| !agent.transcribed_messages.contains(key));
+        self.tool_calls.retain(|(call, _)| !agent.transcribed_calls.contains(call));
+    }
+
+    /// Whether a message is an agent's own, by [`leave_to`](Self::leave_to).
+    pub(crate) fn is_left(&self, message_id: &str) -> bool {
+        let key = key_of(message_id);
+        !self.messages.contains(&key) && !self.transcribed_messages.contains(&key)
     }
 
     /// Its state, and when it ended if it has. A session goes on when a span opens after its latest end.
@@ -214,10 +310,14 @@ fn gravest(a: End, b: End) -> End {
     End { at_us: a.at_us.max(b.at_us), state: a.state.max(b.state) }
 }
 
-/// A hash that stands for an id, in its trace where the id is unique there alone.
-fn key_of(id: &Id, trace: Option<TraceId>) -> u64 {
-    use std::hash::{Hash, Hasher};
+fn numbers(amounts: &Amounts) -> [u64; 5] {
+    let Amounts { input, output, cached, cache_write, reasoning, nanos: _ } = *amounts;
+    [input, output, cached, cache_write, reasoning]
+}
+
+/// A hash that stands for an id.
+fn key_of<T: Hash + ?Sized>(id: &T) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
-    (id.as_str(), trace).hash(&mut hasher);
+    id.hash(&mut hasher);
     hasher.finish()
 }

@@ -8,20 +8,27 @@
 //! Telemetry names a response in every span that has to do with it, some with the provider and some
 //! without; and emulated providers name their responses alike in every trace. So a response of telemetry
 //! is one within its trace, whoever is said to have served it.
+//!
+//! Transcripts name responses that are one wherever they stand: in the file of a session, in the files of those that
+//! were forked from it or went on with it, and in the telemetry of that session. So a report may have several
+//! keys, and keys that one report has are one key from then on.
 
 use flightrec_events::families::work::LlmInference;
-use flightrec_events::telemetry::{PRICE_TABLE, TRACELOOP, USER_PRICE_TABLE};
+use flightrec_events::telemetry::{self, CODEX_TRANSCRIPT, PRICE_TABLE, TRACELOOP, USER_PRICE_TABLE};
 use flightrec_events::{Event, SpanId, TraceId};
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::told::telemetry_source;
+use super::told::{is_transcript, telemetry_source};
 
 /// Traceloop's libraries count the tokens of streams themselves: one too many where the provider's own
 /// library says so.
 const SECOND_HAND: &str = TRACELOOP;
+
+/// The longest chain of keys that is followed.
+const MAX_CHAIN: usize = 4_096;
 
 /// What one model call used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,6 +61,14 @@ impl Amounts {
     }
 }
 
+/// Who reports usage that other witnesses may report, too, with nothing in common but the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Witness {
+    Span,
+    Log,
+    Transcript,
+}
+
 /// One charge: whose account it stands in, and what decides between rival reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Charge {
@@ -68,17 +83,38 @@ pub(crate) struct Charge {
     is_stated: bool,
     /// Whether it was counted by a library around the one that made the call, which sees less of it.
     is_second_hand: bool,
+    /// Whether a transcript told of it: it says whose it is more exactly than telemetry, where sub-agents share a session.
+    is_transcribed: bool,
+    /// Set where others may report the same without naming the response.
+    pub(crate) witness: Option<Witness>,
+}
+
+/// Which session a response belongs to by the earliest transcript that tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Placement {
+    at_us: i64,
+    event_id: [u8; 16],
+    session: u32,
 }
 
 impl Charge {
     pub(crate) fn new(session: u32, account: u32, event: &Event, inference: &LlmInference) -> Self {
+        let source = telemetry_source(event);
+        let is_transcribed = source.is_some_and(is_transcript);
+        let witness = source.and_then(|source| match (is_transcribed, &inference.request_id) {
+            (true, _) => (source.as_str() == CODEX_TRANSCRIPT).then_some(Witness::Transcript),
+            (false, Some(_)) => None,
+            (false, None) => Some(if event.activity_span_id.is_some() { Witness::Span } else { Witness::Log }),
+        });
         Self {
             session,
             account,
             amounts: Amounts::of(inference),
             timestamp_us: event.timestamp.as_micros(),
             event_id: *event.event_id.as_bytes(),
-            is_second_hand: telemetry_source(event).is_some_and(|source| source.as_str() == SECOND_HAND),
+            is_second_hand: source.is_some_and(|source| source.as_str() == SECOND_HAND),
+            is_transcribed,
+            witness,
             is_stated: inference.price_source.as_ref().is_none_or(|source| {
                 ![PRICE_TABLE, USER_PRICE_TABLE].iter().any(|table| source.as_str().starts_with(table))
             }),
@@ -96,10 +132,10 @@ impl Charge {
 }
 
 /// What a report changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Posting {
-    /// The charges to take back: one under the response id, one under the span.
-    pub(crate) take_back: [Option<Charge>; 2],
+    /// The charges to take back: those under the response's keys, and one under the span.
+    pub(crate) take_back: Vec<Charge>,
     /// The charge to make.
     pub(crate) make: Option<Charge>,
     /// Whether the same usage had been reported before.
@@ -111,12 +147,18 @@ enum Entry {
     Charged(Charge),
     /// The span's usage is charged under response ids.
     Superseded,
+    /// It is the same response as that of another key.
+    Same(Key),
 }
+
+type Key = [u8; 16];
 
 /// All keys that were ever charged.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Ledger {
-    entries: FxHashMap<[u8; 16], Entry>,
+    entries: FxHashMap<Key, Entry>,
+    /// Whose a response is, where transcripts told.
+    placements: FxHashMap<Key, Placement>,
 }
 
 impl Ledger {
@@ -128,23 +170,20 @@ impl Ledger {
         let span = event.trace_id.zip(event.activity_span_id).map(|(trace, span)| span_key(trace, span));
         match (&inference.request_id, span) {
             (Some(request), span) => {
-                let key = match (telemetry_source(event), event.trace_id) {
-                    (Some(_), Some(trace)) => short_hash(&[b"traced", trace.as_bytes(), request.as_str().as_bytes()]),
-                    (Some(_) | None, _) => {
-                        response_key(inference.provider.as_ref().map(AsRef::as_ref), request.as_str())
-                    }
-                };
-                let mut posting = self.compete(key, charge);
-                if let Some(span) = span
+                let provider = inference.provider.as_ref().map(AsRef::as_ref);
+                let (key, other) = keys_of(event, provider, request.as_str());
+                let mut posting = self.compete(key, other, charge);
+                // A transcript has no spans of its own: several responses may lie in one of its turns.
+                if let Some(span) = span.filter(|_| !charge.is_transcribed)
                     && let Some(Entry::Charged(old)) = self.entries.insert(span, Entry::Superseded)
                 {
                     // The span had reported the same usage before its response id was known.
                     posting.repeated = true;
-                    posting.take_back[1] = Some(old);
+                    posting.take_back.push(old);
                 }
                 posting
             }
-            (None, Some(span)) => self.compete(span, charge),
+            (None, Some(span)) => self.compete(span, None, charge),
             (None, None) => Posting { make: Some(charge), ..Posting::default() },
         }
     }
@@ -153,35 +192,96 @@ impl Ledger {
     pub(crate) fn charges(&self) -> impl Iterator<Item = &Charge> {
         self.entries.values().filter_map(|entry| match entry {
             Entry::Charged(charge) => Some(charge),
-            Entry::Superseded => None,
+            Entry::Superseded | Entry::Same(_) => None,
         })
     }
 
-    fn compete(&mut self, key: [u8; 16], charge: Charge) -> Posting {
-        match self.entries.get(&key) {
-            None => {
-                self.entries.insert(key, Entry::Charged(charge));
-                Posting { make: Some(charge), ..Posting::default() }
+    /// The sessions that responses were placed in.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = u32> {
+        self.placements.values().map(|placement| placement.session)
+    }
+
+    /// The key that a key is the same as in the end.
+    fn root_of(&self, key: Key) -> Key {
+        let mut at = key;
+        // A chain is as long as two groups of one response were found to be one, which is a few times; only a
+        // forged snapshot holds a circle.
+        for _ in 0..MAX_CHAIN {
+            match self.entries.get(&at) {
+                Some(Entry::Same(next)) => at = *next,
+                Some(Entry::Charged(_) | Entry::Superseded) | None => return at,
             }
-            Some(Entry::Charged(old)) if charge.beats(old) => {
-                let take_back = [Some(*old), None];
-                self.entries.insert(key, Entry::Charged(charge));
-                Posting { take_back, make: Some(charge), repeated: true }
-            }
-            Some(Entry::Charged(_) | Entry::Superseded) => Posting { repeated: true, ..Posting::default() },
         }
+        at
+    }
+
+    /// Lets a report compete with all others under its keys, which are one from now on.
+    fn compete(&mut self, key: Key, other: Option<Key>, charge: Charge) -> Posting {
+        let root = self.root_of(key);
+        let other_root = other.map(|other| self.root_of(other)).filter(|other| *other != root);
+        let own_place = Placement { at_us: charge.timestamp_us, event_id: charge.event_id, session: charge.session };
+        let mut place = charge.is_transcribed.then_some(own_place);
+        let mut best = charge;
+        let mut old = Vec::new();
+        for at in [Some(root), other_root].into_iter().flatten() {
+            match self.entries.get(&at) {
+                Some(Entry::Charged(held)) => {
+                    if !best.beats(held) {
+                        best = *held;
+                    }
+                    old.push(*held);
+                }
+                Some(Entry::Superseded | Entry::Same(_)) => return Posting { repeated: true, ..Posting::default() },
+                None => {}
+            }
+            place = place.into_iter().chain(self.placements.remove(&at)).min();
+        }
+        if let Some(place) = place {
+            best.session = place.session;
+            self.placements.insert(root, place);
+        }
+        self.entries.insert(root, Entry::Charged(best));
+        for same in [other, other_root].into_iter().flatten().filter(|same| *same != root) {
+            self.entries.insert(same, Entry::Same(root));
+        }
+        let repeated = !old.is_empty();
+        if matches!(old.as_slice(), [held] if *held == best) {
+            return Posting { repeated, ..Posting::default() };
+        }
+        Posting { take_back: old, make: Some(best), repeated }
     }
 }
 
-fn response_key(provider: Option<&str>, request: &str) -> [u8; 16] {
+/// The keys of a response: the one that every report of its kind has, and another that joins it with others.
+///
+/// Claude Code names the same requests in its telemetry and in its transcripts; there sub-agents are sessions of
+/// their own, here they share one.
+fn keys_of(event: &Event, provider: Option<&str>, request: &str) -> (Key, Option<Key>) {
+    let in_session = || {
+        let session = telemetry::whole_session(event.model_session_id.as_ref()?.as_str());
+        Some(short_hash(&[b"in session", session.as_bytes(), request.as_bytes()]))
+    };
+    match (telemetry_source(event), event.trace_id) {
+        (Some(source), _) if is_transcript(source) => {
+            (short_hash(&[b"transcribed", source.as_str().as_bytes(), request.as_bytes()]), in_session())
+        }
+        (Some(source), Some(trace)) => {
+            let other = if source.as_str() == telemetry::CLAUDE_CODE { in_session() } else { None };
+            (short_hash(&[b"traced", trace.as_bytes(), request.as_bytes()]), other)
+        }
+        (Some(_) | None, _) => (response_key(provider, request), None),
+    }
+}
+
+fn response_key(provider: Option<&str>, request: &str) -> Key {
     short_hash(&[b"response", provider.unwrap_or_default().as_bytes(), request.as_bytes()])
 }
 
-fn span_key(trace: TraceId, span: SpanId) -> [u8; 16] {
+fn span_key(trace: TraceId, span: SpanId) -> Key {
     short_hash(&[b"span", trace.as_bytes(), span.as_bytes()])
 }
 
-fn short_hash(parts: &[&[u8]]) -> [u8; 16] {
+fn short_hash(parts: &[&[u8]]) -> Key {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_le_bytes());

@@ -206,3 +206,129 @@ proptest! {
         prop_assert_eq!(answers(events), answers(delivery()));
     }
 }
+
+/// The event as one that was read in a transcript.
+fn transcribed(event: CheckedEvent, source: &str, at_s: i64) -> CheckedEvent {
+    let mut event = event.into_event();
+    event.actor_id = Some(id(source));
+    event.trace_id = TraceId::from_bytes([9; 16]);
+    event.timestamp = crate::sample::at(at_s);
+    event.check().unwrap()
+}
+
+fn from(event: CheckedEvent, source: &str, trace: u8, at_s: i64) -> CheckedEvent {
+    let mut event = transcribed(event, source, at_s).into_event();
+    event.trace_id = TraceId::from_bytes([trace; 16]);
+    event.check().unwrap()
+}
+
+/// A session with an agent that telemetry does not tell apart, the transcripts of both, and a session that went on
+/// with it in a file of its own.
+fn transcripts_and_telemetry() -> Vec<CheckedEvent> {
+    let told = "otlp:claude_code";
+    let own = "transcript:claude_code";
+    let used = |n, session, tokens, request: &str, span| inference(n, session, &usage(tokens, Some(request), span));
+    let mut link = link(1, "a@s", LinkRelation::ChildOf, "s", LinkEvidence::Attribute).into_event();
+    link.actor_id = Some(id(own));
+    [
+        // Telemetry: a span and a log record of each call, all under the one session id.
+        from(created_by(1, "s", None), told, 1, 1),
+        from(used(2, "s", 100, "r-main", Some(2)), told, 1, 2),
+        from(used(3, "s", 100, "r-main", None), told, 2, 2),
+        from(used(4, "s", 10, "r-agent", Some(4)), told, 1, 3),
+        from(tool_call(5, "s", 3, 4), told, 1, 3),
+        from(tool_call(6, "s", 3, 4), told, 1, 3),
+        from(message(7, "s"), told, 1, 1),
+        from(message(8, "s"), told, 1, 3),
+        from(span_opened(9, "s", 2, 1), told, 1, 1),
+        // The transcripts; the first line of a response often tells fewer tokens.
+        transcribed(created_by(1, "s", None), own, 1),
+        transcribed(used(2, "s", 100, "r-main", Some(20)), own, 2),
+        transcribed(tool_call(5, "s", 3, 4), own, 3),
+        transcribed(message(7, "s"), own, 1),
+        transcribed(message(9, "s"), own, 2),
+        transcribed(span_opened(9, "s", 20, 1), own, 1),
+        transcribed(created_by(1, "a@s", None), own, 3),
+        link.check().unwrap(),
+        transcribed(used(4, "a@s", 3, "r-agent", None), own, 3),
+        transcribed(used(4, "a@s", 10, "r-agent", None), own, 4),
+        transcribed(tool_call(6, "a@s", 3, 4), own, 3),
+        transcribed(message(8, "a@s"), own, 3),
+        // Another file repeats a response under its own session, later.
+        transcribed(created_by(1, "later", None), own, 1),
+        transcribed(used(2, "later", 100, "r-main", None), own, 50),
+        transcribed(used(11, "later", 7, "r-new", None), own, 51),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(n, event)| {
+        let mut event = event.into_event();
+        event.event_id = crate::sample::v7(100 + n as u64);
+        event.check().unwrap()
+    })
+    .collect()
+}
+
+#[test]
+fn what_transcripts_and_telemetry_both_tell_counts_once_where_the_transcript_places_it() {
+    let recorder = open(&Memory::default());
+    take(&recorder, transcripts_and_telemetry());
+    let reader = recorder.reader();
+    let facts = |name: &str| {
+        let view = session(reader, name);
+        let messages = reader.messages(Some(name.into())).unwrap().len();
+        (view.model_runs, view.tokens.input, view.tool_calls, view.messages, messages, view.cost.own_nanos)
+    };
+    assert_eq!(facts("s"), (1, 100, 1, 2, 2, 100));
+    assert_eq!(facts("a@s"), (1, 10, 1, 1, 1, 10));
+    assert_eq!(facts("later"), (1, 7, 0, 0, 0, 7), "it repeats what another session used");
+    assert_eq!(session(reader, "s").cost.inclusive_nanos, 110);
+    assert_eq!(session(reader, "a@s").parent_session_id.as_deref(), Some("s"));
+    assert_eq!(reader.messages(None).unwrap().len(), 3);
+    // Spans that were made of a transcript stand in only where there are no others.
+    assert_eq!(session(reader, "s").spans, 1);
+    let ids: Vec<_> = reader.session("s").unwrap().spans.iter().map(|found| found.span_id).collect();
+    assert_eq!(ids, [span(2)]);
+    assert!(verify(reader).ok);
+    recorder.close().unwrap();
+
+    let alone: Vec<CheckedEvent> = transcripts_and_telemetry().into_iter().skip(9).collect();
+    let answers = answers(alone);
+    assert_eq!(
+        (answers["s"].model_runs, answers["s"].tool_calls, answers["s"].messages, answers["s"].spans),
+        (1, 1, 2, 1)
+    );
+    assert_eq!((&*answers["s"].source, answers["a@s"].tokens.input), ("transcript:claude_code", 10));
+}
+
+#[test]
+fn usage_that_three_kinds_of_witnesses_tell_without_a_common_id_counts_once() {
+    let cases = [(0, 0, 2), (2, 0, 2), (0, 2, 2), (2, 2, 2), (3, 1, 2), (1, 3, 2), (1, 1, 3), (3, 2, 0), (0, 1, 0)];
+    for (spans, logs, transcripts) in cases {
+        let told = |n, span| from(inference(n, "s", &usage(7, None, span)), "otlp:codex", 1, n as i64);
+        let read = |n: u64| {
+            let used = usage(7, Some(&format!("r-{n}")), Some(99));
+            transcribed(inference(n, "s", &used), "transcript:codex", n as i64)
+        };
+        let events: Vec<CheckedEvent> = [from(created_by(90, "s", None), "otlp:codex", 1, 0)]
+            .into_iter()
+            .chain((1..=spans).map(|n| told(n, Some(n))))
+            .chain((1..=logs).map(|n| told(10 + n, None)))
+            .chain((1..=transcripts).map(|n| read(20 + n)))
+            .collect();
+        let runs = spans.max(logs).max(transcripts);
+        for events in [events.clone(), events.into_iter().rev().collect()] {
+            let view = &answers(events)["s"];
+            let found = (view.model_runs, view.tokens.input, view.cost.own_nanos);
+            assert_eq!(found, (runs, 7 * runs, 7 * u128::from(runs)), "{spans} {logs} {transcripts}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn no_order_of_transcripts_and_telemetry_changes_an_answer(events in Just(transcripts_and_telemetry()).prop_shuffle()) {
+        prop_assert_eq!(answers(events), answers(transcripts_and_telemetry()));
+    }
+}
