@@ -15,6 +15,8 @@
 //! ```
 //! The bytes are one zstd frame, and base64 in the footer's `flightrec.blocks`.
 
+use std::io::Read as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flightrec_journal::{ChainHash, LinkHasher, RecordHash, Seq};
@@ -23,7 +25,7 @@ use crate::varint::{Decoded, read_byte, read_varint, take, unzigzag, write_varin
 
 const VERSION: u8 = 1;
 /// More than the table of any segment: a longer one is not ours.
-const MAX_BYTES: usize = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 const ZSTD_LEVEL: i32 = 9;
 
 const WHOLE: u64 = 0;
@@ -99,9 +101,13 @@ pub(crate) fn to_text(blocks: &[BlockEntry]) -> std::io::Result<String> {
 /// The table behind a text of the footer.
 pub(crate) fn from_text(text: &str) -> Decoded<Vec<BlockEntry>> {
     let packed = STANDARD.decode(text).map_err(|_| "the table of blocks is no base64")?;
-    let len = zstd::bulk::Decompressor::upper_bound(&packed).filter(|len| *len <= MAX_BYTES);
-    let len = len.ok_or("the table of blocks is too long")?;
-    let bytes = zstd::bulk::decompress(&packed, len).map_err(|_| "the table of blocks does not decompress")?;
+    let undone = "the table of blocks does not decompress";
+    let mut bytes = Vec::new();
+    let decoder = zstd::stream::read::Decoder::new(&packed[..]).map_err(|_| undone)?;
+    decoder.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|_| undone)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err("the table of blocks is too long");
+    }
     decode(&bytes)
 }
 

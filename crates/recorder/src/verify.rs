@@ -83,6 +83,24 @@ impl Reader {
         checkpoints: &[Checkpoint],
         progress: &mut dyn FnMut(VerifyStep),
     ) -> Result<VerifyView, VerifyError> {
+        self.log().refresh()?;
+        loop {
+            let generation = self.log().view().manifest.generation();
+            let verified = self.verify_once(checkpoints, progress);
+            self.log().refresh()?;
+            let is_same = self.log().view().manifest.generation() == generation;
+            // What was sealed while it was looked for is no damage: it is looked for where it is now.
+            if is_same || verified.as_ref().is_ok_and(|found| found.ok) {
+                return verified;
+            }
+        }
+    }
+
+    fn verify_once(
+        &self,
+        checkpoints: &[Checkpoint],
+        progress: &mut dyn FnMut(VerifyStep),
+    ) -> Result<VerifyView, VerifyError> {
         let files = self.files();
         if StoreFiles::open(Arc::clone(&files.storage))?.id != files.id {
             return Err(
@@ -91,7 +109,6 @@ impl Reader {
         }
         files.registry()?;
         // What was put aside is taken first: the log, which only grows, holds all of it then.
-        self.log().refresh()?;
         let (aside, unusable) = open::put_aside(self.log())?;
         let view = self.log().view();
         let (sealed, mut damage) = self.verify_sealed(&view, progress)?;

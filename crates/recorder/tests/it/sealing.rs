@@ -1,6 +1,8 @@
 //! What is sealed answers as it did before, beside what is not, and whoever reads it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flightrec_recorder::events::Id;
 use flightrec_recorder::query::{EventFilter, SessionFilter, SpanFilter};
@@ -186,4 +188,38 @@ fn a_checkpoint_within_what_was_sealed_since_still_proves_it() {
     }
     let report = recorder.reader().verify_against(&kept, &mut |_| ()).unwrap();
     assert_eq!(report.damage.iter().filter(|one| one.kind == "rewritten").count(), kept.len());
+}
+
+#[test]
+fn verifying_and_asking_beside_one_who_seals_finds_everything() {
+    let memory = Memory::default();
+    let recorder = open(&memory);
+    record(&recorder, 0..2);
+    let done = Arc::new(AtomicBool::new(false));
+    let looking = std::thread::spawn({
+        let (memory, done) = (memory.clone(), Arc::clone(&done));
+        move || {
+            let kept_open = read(&memory);
+            let mut looks = 0;
+            while !done.load(Ordering::SeqCst) || looks == 0 {
+                for reader in [&kept_open, &read(&memory)] {
+                    reader.refresh().unwrap();
+                    let count = reader.event_count();
+                    let seqs: Vec<u64> =
+                        reader.events(&EventFilter::default()).map(|event| event.unwrap().seq).collect();
+                    assert_eq!(seqs[..count as usize], (1..=count).collect::<Vec<_>>());
+                    let report = verify(reader);
+                    assert!(report.ok, "{report:?}");
+                }
+                looks += 1;
+            }
+        }
+    });
+    for round in 2..12 {
+        record(&recorder, round..round + 1);
+        recorder.seal().unwrap();
+    }
+    done.store(true, Ordering::SeqCst);
+    looking.join().unwrap();
+    assert_eq!(recorder.reader().event_count(), 12 * 24);
 }
