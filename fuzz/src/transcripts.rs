@@ -22,7 +22,7 @@ pub(crate) fn transcript(data: &[u8]) {
     let empty = PriceTable::with_user(br#"{"date":"2026-11-01","prices":[]}"#);
     let mut mapper = Mapper::new(empty.expect("a list without entries is a list"), Arc::new(Registry::new()));
     let events = mapper.transcript(&told, &KeptContents::default());
-    assert_eq!(events.taken, told.len() as u64, "something told was not events");
+    assert_eq!(events.taken, told.len() as u64, "something told was not mapped");
     assert_eq!((events.refused, events.why), (0, None), "an event cannot be made");
 }
 
