@@ -179,9 +179,7 @@ impl Footer {
 
     /// About how many bytes it takes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.metadata.memory_size()
-            + self.facts.blocks.len() * size_of::<BlockEntry>()
-            + self.facts.checksums.len() * size_of::<u32>()
+        self.metadata.memory_size() + self.facts.blocks.len() * size_of::<BlockEntry>()
     }
 }
 

@@ -92,15 +92,12 @@ impl Segment {
         self.check_digest()?;
         let mut link = self.entry.chain_start;
         let mut rows = 0;
-        for block in self.log()? {
+        for (block, entry) in self.log()?.zip(self.blocks()) {
             let mut records = block.records().peekable();
-            let entry = self.blocks().iter().find(|entry| entry.first_seq == block.first_seq);
-            let follows = entry.and_then(|entry| {
-                entry.link_after(link, |seq| {
-                    let (_, record) = records.next_if(|(at, _)| *at == seq)?;
-                    rows += 1;
-                    Some(RecordHash::of(record))
-                })
+            let follows = entry.link_after(link, |seq| {
+                let (_, record) = records.next_if(|(at, _)| *at == seq)?;
+                rows += 1;
+                Some(RecordHash::of(record))
             });
             if follows != Some(block.link) || records.next().is_some() {
                 let place = format!("in events {} to {}", block.first_seq, block.last_seq());

@@ -38,11 +38,11 @@ impl Segment {
     pub fn open(storage: &dyn Storage, store: StoreId, entry: &SegmentEntry) -> Result<Self, ReadError> {
         let Found { file, path, tail } = find(storage, store, entry)?;
         let from = entry.bytes - entry.tail_bytes;
-        let footer = Footer::read(from, tail).map_err(|refused| match refused {
+        let mut footer = Footer::read(from, tail).map_err(|refused| match refused {
             Refused::Newer(what) => ReadError::NewerFormat { file: entry.file.clone(), what },
             Refused::Damaged(what) => damaged(&entry.file, "in its footer".to_owned(), what),
         })?;
-        let checksums = footer.facts.checksums.clone();
+        let checksums = std::mem::take(&mut footer.facts.checksums);
         let file = Arc::new(CheckedFile { file, path, checksums, data_bytes: from });
         let segment = Self { entry: entry.clone(), footer, file };
         segment.check_facts(store)?;
@@ -93,7 +93,7 @@ impl Segment {
 
     /// About how many bytes its footer takes in memory.
     pub fn memory_bytes(&self) -> usize {
-        self.footer.bytes()
+        self.footer.bytes() + size_of_val(&*self.file.checksums)
     }
 
     /// Some rows of one column; `None` where no row of the group has a value.

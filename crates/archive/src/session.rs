@@ -139,10 +139,10 @@ impl Segment {
         for row in 0..range.rows.len() {
             let kind = codes.as_ref().and_then(|codes| codes.get(row)).and_then(kind_of);
             if let Some(kind) = kind
-                && !kinds.contains(&Some(kind))
+                && !kinds.contains(&kind)
             {
                 SCHEMA.of_kind(kind).iter().for_each(|leaf| wanted[leaf.column] = true);
-                kinds.push(Some(kind));
+                kinds.push(kind);
             }
         }
         for (place, column) in columns.iter_mut().enumerate().filter(|(place, _)| wanted[*place]) {

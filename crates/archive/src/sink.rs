@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use flightrec_journal::{Storage, StorageFile, write_all_at};
+use flightrec_journal::{Storage, StorageFile, remove_if_there, write_all_at};
 use sha2::{Digest, Sha256};
 
 use crate::checked::Checksums;
@@ -38,10 +38,7 @@ impl Sink {
     /// Begins the temporary file of a segment; a leftover under its name is replaced.
     pub(crate) fn create(storage: &dyn Storage, file: &str) -> io::Result<Self> {
         let path = temporary_path(file);
-        match storage.remove(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        remove_if_there(storage, &path)?;
         let file = storage.create(&path)?;
         let output = Output {
             file,

@@ -9,8 +9,6 @@ use std::str::FromStr;
 use flightrec_events::{Sha256Hex, Timestamp};
 use flightrec_journal::{ChainHash, StoreId};
 
-use crate::hex;
-
 /// How a checkpoint begins; the number is the version of the line.
 const HEAD: &str = "flightrec-checkpoint 1";
 
@@ -39,7 +37,7 @@ pub struct Checkpoint {
 impl fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { store, seq, chain, recorded_at } = self;
-        write!(f, "{HEAD} store={} seq={seq} chain={chain} at={recorded_at}", hex(store.as_bytes()))
+        write!(f, "{HEAD} store={store} seq={seq} chain={chain} at={recorded_at}")
     }
 }
 

@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
-use flightrec_journal::{Storage, StorageFile, StoreId, read_file, write_all_at};
+use flightrec_journal::{Storage, StorageFile, StoreId, read_file, remove_if_there, write_all_at};
 use sha2::{Digest, Sha256};
 
 /// The directory of derived files.
@@ -44,10 +44,7 @@ pub(crate) enum Derived {
 /// A new file beside `path`, to be renamed to it once it is written; what an earlier try left is gone.
 pub(crate) fn begin(storage: &dyn Storage, path: &str) -> io::Result<(Arc<dyn StorageFile>, String)> {
     let temporary = format!("{path}.tmp");
-    match storage.remove(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    remove_if_there(storage, &temporary)?;
     Ok((storage.create(&temporary)?, temporary))
 }
 

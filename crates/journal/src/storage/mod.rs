@@ -142,7 +142,7 @@ pub fn write_file_atomically(storage: &dyn Storage, path: &str, bytes: &[u8]) ->
 }
 
 /// Removes a file and tells whether there was one; that there was none is no failure.
-pub(crate) fn remove_if_there(storage: &dyn Storage, path: &str) -> io::Result<bool> {
+pub fn remove_if_there(storage: &dyn Storage, path: &str) -> io::Result<bool> {
     match storage.remove(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
