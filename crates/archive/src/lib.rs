@@ -12,6 +12,7 @@
 //! | `blocks` | what the hash chain needs beside the rows |
 //! | `footer`, `segment`, `checked`, `slice` | a file, opened; its pages, checked and read |
 //! | `session`, `log` | its events by session, and in the order of the log |
+//! | `rewrite`, `forgetting` | segments to one: neighbours merged, what is forgotten left out |
 //! | `entry`, `manifest` | which segments there are: the one file that decides it |
 //!
 //! Limits: a segment is sorted in memory, about 160 bytes an event; half a million events a segment is what the recorder
@@ -23,9 +24,11 @@ mod column;
 mod entry;
 mod error;
 mod footer;
+mod forgetting;
 mod hex;
 mod log;
 mod manifest;
+mod rewrite;
 mod rows;
 mod schema;
 mod seal;
@@ -40,9 +43,11 @@ mod writer;
 
 pub use blocks::{BlockEntry, Kept};
 pub use entry::SegmentEntry;
-pub use error::{ManifestError, ReadError, SealError};
+pub use error::{ManifestError, ReadError, RewriteError, SealError};
+pub use forgetting::Forgetting;
 pub use log::{LogBlock, SegmentLog};
 pub use manifest::Manifest;
+pub use rewrite::{Forget, ForgetNothing, rewrite};
 pub use seal::{Seal, SealedBlock};
 pub use segment::Segment;
 pub use session::{ArchivedEvent, Rows};
