@@ -11,7 +11,7 @@ use crate::log::Log;
 
 pub(crate) const PATH: &str = "derived/snapshot.frs";
 /// Raise the version whenever what is folded, or how, changes: older snapshots are then folded anew.
-const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 6 };
+const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 7 };
 
 /// What a snapshot is good for.
 #[derive(Debug)]
@@ -44,6 +44,10 @@ pub(crate) fn load(log: &Log) -> Result<Loaded, ReadError> {
         Ok(_) | Err(_) => return Ok(Loaded::Unusable("it cannot be read".to_owned())),
     };
     let Some(last) = projection.last_seq else { return Ok(Loaded::Absent) };
+    if projection.forgettings != log.view().manifest.forgettings() {
+        // Something was forgotten since, or was about to be when the power went.
+        return Ok(Loaded::Absent);
+    }
     projection.trim(log.view().origin_seq());
     if link_behind(log, &projection, last) == Some(projection.chain()) {
         Ok(Loaded::Good(projection))

@@ -57,6 +57,13 @@ impl Log {
         Ok(Self { storage, store, view: RwLock::new(Arc::new(view)), open: Mutex::default() })
     }
 
+    /// The log as it would be by another manifest, whose files are there.
+    pub(crate) fn by(&self, manifest: Manifest) -> Self {
+        let journal = self.view().journal.at(manifest.origin());
+        let view = RwLock::new(Arc::new(View { manifest, journal }));
+        Self { storage: Arc::clone(&self.storage), store: self.store, view, open: Mutex::default() }
+    }
+
     pub(crate) fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -70,6 +77,22 @@ impl Log {
         }
         self.install(manifest, &held.journal);
         Ok(true)
+    }
+
+    /// Whether a later manifest than one of this generation is in force: what was looked for may lie elsewhere now.
+    pub(crate) fn has_moved_since(&self, generation: u64) -> bool {
+        self.refresh().unwrap_or(false) || self.view().manifest.generation() != generation
+    }
+
+    /// Answers a question by the manifest in force, and again by a later one if its files went meanwhile.
+    pub(crate) fn ask<T>(&self, question: impl Fn(&View) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        loop {
+            let view = self.view();
+            let answer = question(&view);
+            if answer.is_ok() || !self.has_moved_since(view.manifest.generation()) {
+                return answer;
+            }
+        }
     }
 
     /// Goes by a manifest that this process wrote.
@@ -102,7 +125,10 @@ impl Log {
 
     /// The link of the block that ends with a position; `None` if no block that is there ends with it.
     pub(crate) fn link_at(&self, seq: u64) -> Result<Option<ChainHash>, ReadError> {
-        let view = self.view();
+        self.ask(|view| self.link_in(view, seq))
+    }
+
+    fn link_in(&self, view: &View, seq: u64) -> Result<Option<ChainHash>, ReadError> {
         let Origin { seq: origin, chain, .. } = view.manifest.origin();
         if seq + 1 == origin.get() {
             return Ok(Some(chain));
