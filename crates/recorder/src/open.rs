@@ -56,8 +56,10 @@ pub(crate) fn writer(
     let last_seq = writer.next_seq().get() - 1;
     if unusable.is_some() || projection.last_seq > Some(last_seq) {
         projection = Projection::empty(log.view().manifest.forgettings());
-        storage.remove(snapshot::PATH).map_err(OpenError::io("remove", snapshot::PATH))?;
     }
+    // What is not used may hold what was forgotten.
+    snapshot::remove_leftovers(&*storage, projection.last_seq.is_none())
+        .map_err(OpenError::io("remove", snapshot::PATH))?;
     let snapshot_seq = projection.last_seq.unwrap_or(0);
     let mut identity = Identity::open(Arc::clone(&log), last_seq).map_err(OpenError::io("read", derived::DIR))?;
     catch_up(&log, &mut projection, &mut identity)?;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use flightrec_journal::{ChainHash, Storage, StoreId};
+use flightrec_journal::{ChainHash, Storage, StoreId, remove_if_there};
 
 use crate::derived::{self, Derived, Format};
 use crate::error::ReadError;
@@ -28,6 +28,15 @@ pub(crate) enum Loaded {
 pub(crate) fn write(storage: &dyn Storage, store: StoreId, projection: &Projection) -> io::Result<()> {
     let content = postcard::to_stdvec(projection).map_err(io::Error::other)?;
     derived::write(storage, PATH, FORMAT, store, &content)
+}
+
+/// Removes what an interrupted writing left, and the snapshot itself if it is of no use.
+pub(crate) fn remove_leftovers(storage: &dyn Storage, is_useless: bool) -> io::Result<()> {
+    remove_if_there(storage, &format!("{PATH}.tmp"))?;
+    if is_useless {
+        remove_if_there(storage, PATH)?;
+    }
+    Ok(())
 }
 
 /// Takes a snapshot, if it belongs to the log: where its last event lies, the log must have the same link in its hash

@@ -95,8 +95,8 @@ mod tests {
     fn sealing_little_a_thousand_times_leaves_few_segments() {
         let mut sizes: Vec<u64> = Vec::new();
         let mut written = 0;
-        for _ in 0..1_000 {
-            sizes.push(100);
+        for sealed in std::iter::repeat_n(100, 1_000) {
+            sizes.push(sealed);
             let first = first_to_merge(&entries(&sizes));
             if first + 1 < sizes.len() {
                 let merged = sizes.drain(first..).sum();

@@ -19,6 +19,8 @@ pub(crate) struct Log {
     store: StoreId,
     view: RwLock<Arc<View>>,
     open: Mutex<VecDeque<(String, Arc<Segment>)>>,
+    /// It goes by the manifest that it was given, whatever the store has.
+    is_fixed: bool,
 }
 
 /// The log at one moment. It stays readable as long as no later moment removed its files.
@@ -54,14 +56,15 @@ impl Log {
 
     pub(crate) fn open(storage: Arc<dyn Storage>, store: StoreId) -> Result<Self, OpenError> {
         let view = load(&storage, store)?;
-        Ok(Self { storage, store, view: RwLock::new(Arc::new(view)), open: Mutex::default() })
+        Ok(Self { storage, store, view: RwLock::new(Arc::new(view)), open: Mutex::default(), is_fixed: false })
     }
 
     /// The log as it would be by another manifest, whose files are there.
     pub(crate) fn by(&self, manifest: Manifest) -> Self {
         let journal = self.view().journal.at(manifest.origin());
         let view = RwLock::new(Arc::new(View { manifest, journal }));
-        Self { storage: Arc::clone(&self.storage), store: self.store, view, open: Mutex::default() }
+        let storage = Arc::clone(&self.storage);
+        Self { storage, store: self.store, view, open: Mutex::default(), is_fixed: true }
     }
 
     pub(crate) fn view(&self) -> Arc<View> {
@@ -70,6 +73,9 @@ impl Log {
 
     /// Takes in what the writer of the store has sealed or forgotten since; whether there was anything.
     pub(crate) fn refresh(&self) -> Result<bool, ReadError> {
+        if self.is_fixed {
+            return Ok(false);
+        }
         let manifest = Manifest::load(&*self.storage, self.store)?;
         let held = self.view();
         if manifest.generation() == held.manifest.generation() {

@@ -69,11 +69,9 @@ fn assert_same(found: &[SessionView], expected: &[SessionView]) {
 
 fn tombstones(reader: &Reader) -> Vec<(u64, u64, u64)> {
     let events = reader.events(&EventFilter::default()).map(|event| event.unwrap().event);
-    let purged = |event: CheckedEvent| match &event.payload {
-        Payload::RecorderRetentionPurged(purged) => {
-            Some((purged.first_seq.get(), purged.last_seq.get(), purged.events.get()))
-        }
-        _ => None,
+    let purged = |event: CheckedEvent| {
+        let Payload::RecorderRetentionPurged(purged) = &event.payload else { return None };
+        Some((purged.first_seq.get(), purged.last_seq.get(), purged.events.get()))
     };
     events.filter_map(purged).collect()
 }
