@@ -19,7 +19,7 @@ use crate::options::{Mode, Options, Overflow};
 use crate::prepare::{Prepared, Submitted};
 use crate::reader::Reader;
 use crate::redact::Redactor;
-use crate::retention::Vouched;
+use crate::retention::{RetentionPolicy, Vouched};
 use crate::sealing::Sealing;
 use crate::store::Lock;
 use crate::ticket::{BatchTicket, Bells, Cell, Receipt, Ticket};
@@ -254,6 +254,11 @@ impl Recorder {
     /// Why the sealing in the background failed last, if it did; it is tried again when there is more to seal.
     pub fn sealing_failure(&self) -> Option<String> {
         self.sealing.failure()
+    }
+
+    /// What [`enforce_retention`](FlightRecorder::enforce_retention) forgets.
+    pub const fn retention(&self) -> RetentionPolicy {
+        self.options.retention
     }
 
     /// Why the recorder stopped writing, if it did.

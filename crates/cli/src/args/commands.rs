@@ -10,7 +10,7 @@ use super::asking::{
 use super::bringing::{ImportCommand, UpArgs};
 use super::care::{CheckpointArgs, CompletionsArgs, DoctorArgs, SchemaArgs, VerifyArgs};
 use super::giving::{ArtifactCommand, RecordArgs, ValidateArgs};
-use super::keeping::{HoldArgs, SealArgs};
+use super::keeping::{HoldArgs, RetainArgs, SealArgs};
 use super::running::RunArgs;
 
 /// A flight recorder for AI agent sessions: every event durable, every question answered from the record.
@@ -127,6 +127,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Move what was recorded so far into the Parquet archive
     Seal(SealArgs),
+    /// Forget old sessions by policy; the record tells of it
+    Retain(RetainArgs),
     /// Keep sessions whatever a retention policy says, or release them
     Hold(HoldArgs),
     /// Re-read everything: checksums, chain, order, artifacts, roll-ups

@@ -1,6 +1,6 @@
 //! Which fields each printed object has: the header of CSV, and the JSON behind it.
 
-use crate::commands::{Checked, Held, Imported, Kept, Listening, Summary, Transcribed};
+use crate::commands::{Checked, Held, Imported, Kept, Listening, Retained, Summary, Transcribed};
 use flightrec_recorder::view::{
     ArtifactView, CostRow, Finding, LineVerdict, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
     VerifyView,
@@ -49,6 +49,9 @@ items! {
     Checked => &["plan", "ok", "sessions"];
     Kept => &["store", "seq", "chain", "at"];
     Sealed => &["segments", "events", "journal_bytes", "archive_bytes"];
+    Retained => &[
+        "policy", "dry_run", "sessions", "events", "artifacts", "bytes", "kept_sessions", "held_sessions", "live_sessions",
+    ];
     Held => &["session_id", "reason", "since"];
     SessionView => &[
         "session_id", "parent_session_id", "state", "role", "model_id", "provider", "backend", "wp_id", "mt_id",
