@@ -10,7 +10,7 @@
 //! | `rows`, `values`, `strings` | events to rows and rows to events |
 //! | `seal`, `writer`, `column`, `sink` | blocks of the journal to one file |
 //! | `blocks` | what the hash chain needs beside the rows |
-//! | `footer`, `segment`, `checked`, `slice` | a file, opened; its pages, checked and read |
+//! | `footer`, `segment`, `checked`, `pages`, `slice` | a file, opened; its pages, checked and read |
 //! | `session`, `log` | its events by session, and in the order of the log |
 //! | `rewrite`, `forgetting` | segments to one: neighbours merged, what is forgotten left out |
 //! | `entry`, `manifest` | which segments there are: the one file that decides it |
@@ -28,6 +28,7 @@ mod forgetting;
 mod hex;
 mod log;
 mod manifest;
+mod pages;
 mod rewrite;
 mod rows;
 mod schema;
