@@ -13,6 +13,7 @@
 //! | `footer`, `segment`, `checked`, `slice` | a file, opened; its pages, checked and read |
 //! | `session`, `log` | its events by session, and in the order of the log |
 //! | `entry`, `manifest` | which segments there are: the one file that decides it |
+//! | `push` | segments and artifacts on an object store; only with the feature `objects` |
 //!
 //! Limits: a segment is sorted in memory, about 160 bytes an event; half a million events a segment is what the recorder
 //! makes. The bytes are drawn in `docs/format.md`.
@@ -26,6 +27,8 @@ mod footer;
 mod hex;
 mod log;
 mod manifest;
+#[cfg(feature = "objects")]
+pub mod push;
 mod rows;
 mod schema;
 mod seal;
