@@ -1,6 +1,7 @@
 //! What can go wrong with a push, and what to do then.
 
 use flightrec_journal::IoFailure;
+use object_store::path::Path;
 
 use crate::error::{ManifestError, ReadError};
 
@@ -78,17 +79,8 @@ pub enum PublishedError {
         known: u64,
     },
     /// The target failed.
-    #[error("cannot {doing} `{object}`: {advice}")]
-    Target {
-        /// What was tried.
-        doing: &'static str,
-        /// The object.
-        object: String,
-        /// What to do.
-        advice: &'static str,
-        /// What the target said.
-        source: object_store::Error,
-    },
+    #[error(transparent)]
+    Target(#[from] Box<TargetFailure>),
 }
 
 /// Why a push did not come to its end. What was put stays; the manifest at the target is the one before, or the new one
@@ -116,17 +108,8 @@ pub enum PushError {
     #[error(transparent)]
     Published(#[from] PublishedError),
     /// The target failed.
-    #[error("cannot {doing} `{object}`: {advice}")]
-    Target {
-        /// What was tried.
-        doing: &'static str,
-        /// The object, or where objects were looked for.
-        object: String,
-        /// What to do.
-        advice: &'static str,
-        /// What the target said.
-        source: object_store::Error,
-    },
+    #[error(transparent)]
+    Target(#[from] Box<TargetFailure>),
     /// The target holds another length than was put.
     #[error(
         "`{object}` has {found} bytes at the target, and {expected} were put: do not rely on this store; push again elsewhere"
@@ -189,7 +172,7 @@ impl PushError {
                 ContentError::Gone | ContentError::Failed(_) => false,
             },
             Self::Published(_)
-            | Self::Target { .. }
+            | Self::Target(_)
             | Self::WrongSize { .. }
             | Self::WrongContent { .. }
             | Self::OlderCopy { .. }
@@ -210,13 +193,35 @@ impl From<IoFailure> for PushError {
     }
 }
 
-/// What to do about what a target said.
-pub(super) fn advice(error: &object_store::Error) -> &'static str {
-    match error {
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-            "the target refuses these credentials; it has to allow them to list, read, write and delete objects below the prefix"
+/// What was asked of a target, and what it said.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} `{object}`: {}", self.advice())]
+pub struct TargetFailure {
+    /// What was tried.
+    pub doing: &'static str,
+    /// The object, or where objects were looked for.
+    pub object: String,
+    /// What the target said.
+    pub source: object_store::Error,
+}
+
+impl TargetFailure {
+    /// Adds what was tried, and on what, to what a target said.
+    pub(super) fn of(doing: &'static str, object: &Path) -> impl FnOnce(object_store::Error) -> Box<Self> {
+        move |source| Box::new(Self { doing, object: object.to_string(), source })
+    }
+
+    /// What to do about it.
+    fn advice(&self) -> &'static str {
+        use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+        // A store says so in the text of its answer alone.
+        let has_no_bucket = self.source.to_string().contains("NoSuchBucket");
+        if matches!(self.source, PermissionDenied { .. } | Unauthenticated { .. }) {
+            "the target refuses these credentials; it has to let them list, read, write and delete objects below the prefix"
+        } else if has_no_bucket || matches!(self.source, NotFound { .. }) {
+            "it is not there; see that the bucket exists and the endpoint is the right one"
+        } else {
+            "see that the target can be reached; what was put stays, and the next push goes on from there"
         }
-        object_store::Error::NotFound { .. } => "it is not there; see that the bucket exists and the endpoint is the right one",
-        _ => "see that the target can be reached; what was put stays, and the next push goes on from there",
     }
 }

@@ -33,7 +33,7 @@ mod source;
 mod target;
 mod transfer;
 
-pub use error::{ContentError, PublishedError, PushError, TargetError};
+pub use error::{ContentError, PublishedError, PushError, TargetError, TargetFailure};
 pub use published::{Published, PublishedSegment};
 pub use run::{Progress, Push, PushOptions, Pushed};
 pub use source::{Content, Contents};

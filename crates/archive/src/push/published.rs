@@ -13,7 +13,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::error::{PublishedError, advice};
+use super::error::{PublishedError, TargetFailure};
 use super::layout::Layout;
 use crate::entry::SegmentEntry;
 use crate::hex::{hex, unhex};
@@ -71,19 +71,16 @@ impl Published {
         node: StoreId,
     ) -> Result<Option<Self>, PublishedError> {
         let object = Layout::new(prefix, node).manifest();
-        let failed = |source: object_store::Error| {
-            let advice = advice(&source);
-            PublishedError::Target { doing: "read", object: object.to_string(), advice, source }
-        };
+        let failed = || TargetFailure::of("read", &object);
         let found = match objects.get(&object).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            found => found.map_err(failed)?,
+            found => found.map_err(failed())?,
         };
         let damaged = |what| PublishedError::Damaged { object: object.to_string(), what };
         if found.meta.size > MAX_BYTES {
             return Err(damaged("it is too long"));
         }
-        Self::parse(&found.bytes().await.map_err(failed)?, node, object.as_ref()).map(Some)
+        Self::parse(&found.bytes().await.map_err(failed())?, node, object.as_ref()).map(Some)
     }
 
     fn parse(bytes: &[u8], node: StoreId, object: &str) -> Result<Self, PublishedError> {

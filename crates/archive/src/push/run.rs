@@ -1,6 +1,6 @@
 //! The order of a push: plan, artifacts, segments, manifest, and only then what is obsolete.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -187,12 +187,11 @@ impl Once<'_> {
             before.iter().flat_map(|before| &before.segments).map(|segment| (&*segment.entry.file, segment)).collect();
         let wanted = manifest.segments().iter().map(|entry| {
             let published = known.get(&*entry.file).filter(|segment| segment.entry == *entry);
-            let object = match published.and_then(|segment| self.layout.absolute(&segment.path)) {
-                Some(object) => object,
-                None => {
-                    let segment = Segment::open(self.push.storage, self.push.store, entry)?;
-                    self.layout.segment(&entry.file, segment.blocks().first())
-                }
+            let object = if let Some(object) = published.and_then(|segment| self.layout.absolute(&segment.path)) {
+                object
+            } else {
+                let segment = Segment::open(self.push.storage, self.push.store, entry)?;
+                self.layout.segment(&entry.file, segment.blocks().first())
             };
             Ok(Wanted { object, what: What::Segment(entry.clone()), is_vouched: published.is_some() })
         });
@@ -243,9 +242,10 @@ impl Once<'_> {
         if !plan.obsolete.iter().any(|object| name(object).is_some()) {
             return Ok(());
         }
-        let named: HashSet<[u8; 32]> = contents.named().map_err(PushError::Contents)?;
+        let named = contents.named().map_err(PushError::Contents)?;
+        let is_named = |sha256| named.as_ref().is_none_or(|named| named.contains(&sha256));
         let before = plan.obsolete.len();
-        plan.obsolete.retain(|object| name(object).is_none_or(|sha256| !named.contains(&sha256)));
+        plan.obsolete.retain(|object| name(object).is_none_or(|sha256| !is_named(sha256)));
         pushed.missing_here = (before - plan.obsolete.len()) as u64;
         Ok(())
     }

@@ -21,6 +21,7 @@ pub trait Contents: Sync {
     /// The file of one, after checking that it holds what its name says.
     fn read(&self, sha256: &[u8; 32]) -> Result<Vec<u8>, ContentError>;
 
-    /// The artifacts that events still name. It is asked for only when some are to be removed at the target.
-    fn named(&self) -> Result<HashSet<[u8; 32]>, ContentError>;
+    /// The artifacts that events still name; `None` if nobody can tell. It is asked for only when some are to be removed
+    /// at the target.
+    fn named(&self) -> Result<Option<HashSet<[u8; 32]>>, ContentError>;
 }

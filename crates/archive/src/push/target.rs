@@ -100,14 +100,12 @@ fn s3(
     settings: impl IntoIterator<Item = (String, String)>,
     patience: Patience,
 ) -> Result<impl ObjectStore, TargetError> {
-    let mut builder = AmazonS3Builder::new()
-        .with_checksum_algorithm(Checksum::SHA256)
-        .with_retry(RetryConfig {
-            max_retries: patience.retries,
-            // Several requests that each take all their time, and the waits between them.
-            retry_timeout: patience.timeout * (patience.retries as u32 + 1) + Duration::from_secs(60),
-            backoff: BackoffConfig { max_backoff: Duration::from_secs(5), ..BackoffConfig::default() },
-        });
+    let mut builder = AmazonS3Builder::new().with_checksum_algorithm(Checksum::SHA256).with_retry(RetryConfig {
+        max_retries: patience.retries,
+        // Several requests that each take all their time, and the waits between them.
+        retry_timeout: patience.timeout * (patience.retries as u32 + 1) + Duration::from_mins(1),
+        backoff: BackoffConfig { max_backoff: Duration::from_secs(5), ..BackoffConfig::default() },
+    });
     let (mut has_credentials, mut allows_http) = (false, false);
     for (name, value) in settings {
         // An empty variable is how some set none.
@@ -235,7 +233,9 @@ mod tests {
         for endpoint in ["http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9", "https://s3.example"] {
             with(endpoint, &[]).unwrap();
         }
-        for endpoint in ["http://s3.example", "http://10.0.0.1:9", "http://localhost.example", "http://127.0.0.1.example"] {
+        for endpoint in
+            ["http://s3.example", "http://10.0.0.1:9", "http://localhost.example", "http://127.0.0.1.example"]
+        {
             assert!(matches!(with(endpoint, &[]), Err(TargetError::PlainHttp { .. })), "{endpoint}");
             assert!(matches!(with(endpoint, &[("AWS_ALLOW_HTTP", "false")]), Err(TargetError::PlainHttp { .. })));
             with(endpoint, &[("AWS_ALLOW_HTTP", "true")]).unwrap();

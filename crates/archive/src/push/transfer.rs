@@ -12,7 +12,7 @@ use object_store::{
 };
 use sha2::{Digest, Sha256};
 
-use super::error::{PushError, advice};
+use super::error::{PushError, TargetFailure};
 use super::target::Target;
 use crate::error::io;
 use crate::hex::hex;
@@ -82,7 +82,7 @@ impl Target {
         if bytes > ONE_REQUEST_BYTES {
             let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
             let begun = self.objects().put_multipart_opts(object, options).await;
-            let mut upload = begun.map_err(failed("begin to put", object))?;
+            let mut upload = begun.map_err(TargetFailure::of("begin to put", object))?;
             let put = put_parts(object, &mut *upload, body, sha256).await;
             if !matches!(put, Ok(true)) {
                 // What is left of it is invisible; the first failure is the one to tell.
@@ -96,14 +96,14 @@ impl Target {
             return Ok(false);
         }
         let options = PutOptions { attributes, ..PutOptions::default() };
-        self.objects().put_opts(object, whole.into(), options).await.map_err(failed("put", object))?;
+        self.objects().put_opts(object, whole.into(), options).await.map_err(TargetFailure::of("put", object))?;
         Ok(true)
     }
 
     /// Asks what an object is, without its bytes.
     pub(super) async fn ask(&self, object: &Path) -> Result<Said, PushError> {
         let options = GetOptions { head: true, ..GetOptions::default() };
-        let said = self.objects().get_opts(object, options).await.map_err(failed("ask for", object))?;
+        let said = self.objects().get_opts(object, options).await.map_err(TargetFailure::of("ask for", object))?;
         let digest = said.attributes.get(&Attribute::Metadata(DIGEST.into()));
         Ok(Said { bytes: said.meta.size, sha256: digest.map(|digest| digest.as_ref().to_owned()) })
     }
@@ -111,9 +111,9 @@ impl Target {
     /// The digest of the bytes that the target gives.
     pub(super) async fn digest(&self, object: &Path) -> Result<[u8; 32], PushError> {
         let mut hasher = Sha256::new();
-        let got = self.objects().get(object).await.map_err(failed("read", object))?;
+        let got = self.objects().get(object).await.map_err(TargetFailure::of("read", object))?;
         let mut chunks = got.into_stream();
-        while let Some(chunk) = chunks.try_next().await.map_err(failed("read", object))? {
+        while let Some(chunk) = chunks.try_next().await.map_err(TargetFailure::of("read", object))? {
             hasher.update(&chunk);
         }
         Ok(hasher.finalize().into())
@@ -122,7 +122,7 @@ impl Target {
     /// The objects below a prefix with their lengths.
     pub(super) async fn list(&self, prefix: &Path) -> Result<HashMap<Path, u64>, PushError> {
         let found = self.objects().list(Some(prefix)).map_ok(|meta| (meta.location, meta.size));
-        found.try_collect().await.map_err(failed("list", prefix))
+        Ok(found.try_collect().await.map_err(TargetFailure::of("list", prefix))?)
     }
 
     /// Removes objects; that one is gone already is no failure.
@@ -132,14 +132,9 @@ impl Target {
         while let Some(result) = removed.next().await {
             match result {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(source) => {
-                    let object = objects.first().map(ToString::to_string).unwrap_or_default();
-                    return Err(PushError::Target {
-                        doing: "remove what is obsolete, beginning with",
-                        object,
-                        advice: advice(&source),
-                        source,
-                    });
+                Err(error) => {
+                    let first = objects.first().cloned().unwrap_or_default();
+                    return Err(TargetFailure::of("remove what is obsolete, beginning with", &first)(error).into());
                 }
             }
         }
@@ -160,18 +155,13 @@ async fn put_parts(
         part.map(|part| {
             hasher.update(&part);
             let put = upload.put_part(part.into());
-            async move { put.await.map_err(failed("put a part of", object)) }
+            async move { Ok::<_, PushError>(put.await.map_err(TargetFailure::of("put a part of", object))?) }
         })
     });
     stream::iter(begun).try_buffer_unordered(PARTS_AT_ONCE).try_collect::<()>().await?;
     if hasher.finalize()[..] != *sha256 {
         return Ok(false);
     }
-    upload.complete().await.map_err(failed("complete", object))?;
+    upload.complete().await.map_err(TargetFailure::of("complete", object))?;
     Ok(true)
-}
-
-/// Adds what was tried, on what, and what to do, to what a target said.
-pub(super) fn failed(doing: &'static str, object: &Path) -> impl FnOnce(object_store::Error) -> PushError {
-    move |source| PushError::Target { doing, object: object.to_string(), advice: advice(&source), source }
 }

@@ -1,6 +1,6 @@
 //! Which fields each printed object has: the header of CSV, and the JSON behind it.
 
-use crate::commands::{Checked, Held, Imported, Kept, Listening, Summary, Transcribed};
+use crate::commands::{Checked, Held, Imported, Kept, Listening, Sent, Summary, Transcribed};
 use flightrec_recorder::view::{
     ArtifactView, CostRow, Finding, LineVerdict, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
     VerifyView,
@@ -49,6 +49,10 @@ items! {
     Checked => &["plan", "ok", "sessions"];
     Kept => &["store", "seq", "chain", "at"];
     Sealed => &["segments", "events", "journal_bytes", "archive_bytes"];
+    Sent => &[
+        "url", "node", "dry_run", "verified", "generation", "segments.put", "segments.there", "artifacts.put",
+        "artifacts.there", "bytes_put", "removed", "artifacts_missing_here", "positions_sealed", "positions_in_journal",
+    ];
     Held => &["session_id", "reason", "since"];
     SessionView => &[
         "session_id", "parent_session_id", "state", "role", "model_id", "provider", "backend", "wp_id", "mt_id",

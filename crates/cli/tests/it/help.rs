@@ -26,6 +26,7 @@ const COMMANDS: &[&str] = &[
     "import codex",
     "export",
     "seal",
+    "push",
     "hold",
     "checkpoint",
     "verify",
