@@ -214,9 +214,11 @@ impl TargetFailure {
     /// What to do about it.
     fn advice(&self) -> &'static str {
         use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
-        // A store says so in the text of its answer alone.
-        let has_no_bucket = self.source.to_string().contains("NoSuchBucket");
-        if matches!(self.source, PermissionDenied { .. } | Unauthenticated { .. }) {
+        // Of a listing only the text of the answer is left.
+        let said = self.source.to_string();
+        let is_refused = ["status code: 401", "status code: 403"].iter().any(|status| said.contains(status));
+        let has_no_bucket = said.contains("NoSuchBucket");
+        if is_refused || matches!(self.source, PermissionDenied { .. } | Unauthenticated { .. }) {
             "the target refuses these credentials; it has to let them list, read, write and delete objects below the prefix"
         } else if has_no_bucket || matches!(self.source, NotFound { .. }) {
             "it is not there; see that the bucket exists and the endpoint is the right one"
