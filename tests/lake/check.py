@@ -62,6 +62,7 @@ def check(arguments, lake: engines.Lake) -> None:
     truths = {}
     for seed in (7, 8):
         node, truth = push(arguments, environment, objects, seed)
+        compare_own(arguments, environment, seed, truth)
         truths[node] = truth
     wanted = workload.answers(truths)
     print(f"{2 * EVENTS:,} events and more of two nodes, pushed to {lake.endpoint}/{lake.bucket}/{lake.prefix}\n")
@@ -120,6 +121,23 @@ def push(arguments, environment: dict, objects, seed: int) -> tuple[str, workloa
     put = told["segments"]["put"] + told["artifacts"]["put"]
     print(f"node {told['node']}: killed on its way, then {put} of {BATCHES + 40} objects put, all read back and compared")
     return told["node"], made.truth
+
+
+def compare_own(arguments, environment: dict, seed: int, truth: workload.Truth) -> None:
+    """The program itself gives the answers about its own store, which the views must not contradict."""
+    program = [str(arguments.flightrec), "--data", str(arguments.work / f"node-{seed}"), "--format", "json"]
+    by_model = {model: sums for (_, model), sums in truth.usage.items()}
+    found = {
+        row["key"]: [row["tokens"]["input"], row["tokens"]["output"], row["cost"]["nanos"], row["cost"]["unpriced_runs"]]
+        for row in json.loads(run([*program, "cost", "--by", "model"], environment))
+    }
+    if found != by_model:
+        raise Failed(f"`flightrec cost` says {found}, and the workload {by_model}")
+    wanted = {session: (nanos, state) for session, (nanos, _, state) in truth.sessions.items()}
+    listed = json.loads(run([*program, "sessions"], environment))
+    told = {row["session_id"]: (row["cost"]["own_nanos"], row["state"]) for row in listed}
+    if told != wanted:
+        raise Failed("`flightrec sessions` does not agree with the workload")
 
 
 def share(made: workload.Node, batch: int) -> slice:

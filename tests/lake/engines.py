@@ -92,10 +92,12 @@ def polars(lake: Lake) -> dict[str, list[tuple]]:
     events = pl.scan_parquet(f"s3://{lake.glob}", hive_partitioning=True, storage_options=options)
     calls = events.filter(pl.col("code") == "FR-EVT-006").with_columns(
         nanos=(pl.col("payload_cost_usd") * 1_000_000_000).round().cast(pl.Int64),
-        once=pl.coalesce("payload_request_id", pl.col("seq").cast(pl.String)),
+        once=pl.coalesce(
+            "payload_request_id", pl.col("activity_span_id").bin.encode("hex"), pl.col("seq").cast(pl.String)
+        ),
     )
-    costs = calls.sort("seq").unique(["node", "once"], keep="first", maintain_order=True)
     by_session = ["node", "model_session_id"]
+    costs = calls.sort("seq").unique([*by_session, "once"], keep="first", maintain_order=True)
     states = (
         events.filter(pl.col("code") == "FR-EVT-SESS-002")
         .group_by(by_session)

@@ -176,15 +176,14 @@ class Node:
             "provider": provider,
             "token_usage": {"prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made},
         }
-        # Some providers give no id, and then each event is a call of its own.
+        # Some providers give no id; then the span says what is one call.
         if self.random.random() > 0.1:
             payload["request_id"] = "req_" + self.hex(24)
         nanos = price and given * price[0] + made * price[1]
         if price:
             payload["cost_usd"] = nanos / 1e9
         # A response that is told of twice has been paid for once.
-        told = 2 if "request_id" in payload and self.random.random() < 0.05 else 1
-        for _ in range(told):
+        for _ in range(2 if self.random.random() < 0.05 else 1):
             self.emit(session, "FR-EVT-006", "llm_inference", payload, model_id=model, **inside)
         usage = self.truth.usage.setdefault((provider, model), [0, 0, 0, 0])
         for index, more in enumerate((given, made, nanos or 0, price is None)):

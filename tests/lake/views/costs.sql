@@ -1,4 +1,5 @@
--- What each session used of each model. A response that was told of twice counts once, by the provider's id of it.
+-- What each session used of each model. A response that was told of twice counts once: by the provider's id of it, else
+-- by the span that it was made in.
 SELECT
     node, session_id, provider, model_id,
     count(*) AS runs,
@@ -10,7 +11,10 @@ FROM (
     SELECT
         node, session_id, provider, model_id, tokens_input, tokens_output, cost_nanos,
         row_number() OVER (
-            PARTITION BY node, request_id, CASE WHEN request_id IS NULL THEN seq END ORDER BY seq
+            PARTITION BY
+                node, session_id, coalesce(request_id, span_id),
+                CASE WHEN request_id IS NULL AND span_id IS NULL THEN seq END
+            ORDER BY seq
         ) AS nth
     FROM inferences
 ) AS told
