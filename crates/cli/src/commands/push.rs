@@ -92,9 +92,8 @@ async fn watch(run: &Run, args: &PushArgs, target: &Target) -> Outcome {
     drop(reader);
     let mut in_force = None;
     loop {
-        let generation = Manifest::load(&*storage, store)
-            .map_err(|error| Failure::Told { exit: Exit::Damaged, message: chain(&error) })?
-            .generation();
+        let generation =
+            Manifest::load(&*storage, store).map_err(|error| push_failure(run, target, &error.into()))?.generation();
         if in_force != Some(generation) {
             match push(run, args, target).await {
                 Ok(sent) => {

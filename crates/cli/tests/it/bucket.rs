@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     Status(u16),
     /// It is never answered.
     Hang,
+    /// It waits until there are no rules any more.
+    Hold,
     /// The connection ends before it is taken.
     Cut,
     /// The connection ends in the middle of its answer.
@@ -110,6 +112,7 @@ impl Bucket {
 
     pub(crate) fn set_rules(&self, rules: &[Rule]) {
         self.state().rules = rules.to_vec();
+        self.shared.changed.notify_all();
     }
 
     pub(crate) fn objects(&self) -> BTreeMap<String, Object> {
@@ -132,7 +135,7 @@ impl Bucket {
         self.state().uploads.len()
     }
 
-    /// Waits until a request hangs.
+    /// Waits until a request hangs or is held.
     pub(crate) fn wait_for_hanging(&self) {
         let mut state = self.state();
         while state.hanging == 0 {
@@ -157,9 +160,15 @@ impl Bucket {
             let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
             let mut body = vec![0; length];
             reader.read_exact(&mut body)?;
-            if fault == Some(Fault::Hang) {
+            if matches!(fault, Some(Fault::Hang | Fault::Hold)) {
                 self.state().hanging += 1;
                 self.shared.changed.notify_all();
+            }
+            if fault == Some(Fault::Hold) {
+                let held = |state: &mut State| !state.rules.is_empty();
+                drop(self.shared.changed.wait_while(self.state(), held).unwrap_or_else(PoisonError::into_inner));
+            }
+            if fault == Some(Fault::Hang) {
                 // Until the client gives up.
                 let _gone = reader.read(&mut [0]);
                 return Ok(());

@@ -428,6 +428,61 @@ fn watching_pushes_what_is_sealed_and_ends_when_asked_to() {
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
 }
 
+/// A push that has come to a request which is held or hangs.
+fn begun(store: &Store, bucket: &Bucket, rule: Rule) -> std::process::Child {
+    bucket.set_rules(&[rule]);
+    let mut command = command(store, bucket, &["--timeout", "1h"]);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    bucket.wait_for_hanging();
+    child
+}
+
+#[test]
+fn of_two_pushes_at_once_the_slower_one_does_not_undo_the_other() {
+    let (store, bucket) = (sealed(), Bucket::start());
+    let slow = begun(&store, &bucket, Rule { times: 1, ..rule("PUT", "/events/", Fault::Hold) });
+    store.record(&[created("s-9", 9)]).code(0);
+    push(&store, &bucket, &["--seal"]).code(0);
+    assert_whole(&store, &bucket);
+    bucket.set_rules(&[]);
+    let slow = slow.wait_with_output().unwrap();
+    let told = String::from_utf8(slow.stderr).unwrap();
+    assert!(slow.status.code() == Some(1) && told.contains("let one push at a time run"), "{told}");
+    assert_whole(&store, &bucket);
+}
+
+#[test]
+fn a_push_that_is_asked_to_stop_says_how_to_go_on() {
+    let (store, bucket) = (sealed(), Bucket::start());
+    let child = begun(&store, &bucket, rule("PUT", "/events/", Fault::Hang));
+    let mut kill = std::process::Command::new("kill");
+    kill.args(["-TERM", &child.id().to_string()]);
+    finish(kill, b"").code(0);
+    let ended = child.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.code() == Some(1) && told.contains("the next push goes on"), "{told}");
+    assert_eq!(published(&store, &bucket), None);
+}
+
+#[test]
+fn nothing_is_sealed_under_another_process_that_writes() {
+    let (store, bucket) = (sealed(), Bucket::start());
+    let mut writer = store.command(["record", "--format", "ndjson"]);
+    let mut writer = Running(writer.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut line = super::support::ndjson(&[created("s-9", 9)]);
+    line.push(b'\n');
+    std::io::Write::write_all(writer.0.stdin.as_mut().unwrap(), &line).unwrap();
+    let mut verdicts = std::io::BufReader::new(writer.0.stdout.take().unwrap());
+    let mut verdict = String::new();
+    std::io::BufRead::read_line(&mut verdicts, &mut verdict).unwrap();
+    assert!(verdict.contains("accepted"), "{verdict}");
+    let before = bucket.objects().len();
+    push(&store, &bucket, &["--seal"]).code(1);
+    assert_eq!(bucket.objects().len(), before);
+    let told = push(&store, &bucket, &["--format", "json"]).code(0).json();
+    assert_eq!((&told["segments"]["put"], &told["positions_in_journal"]), (&json!(2), &json!(1)));
+}
+
 #[test]
 fn what_cannot_be_a_target_is_refused_before_anything_is_asked() {
     let (store, bucket) = (sealed(), Bucket::start());
