@@ -301,7 +301,9 @@ fn what_the_manifest_no_longer_names_goes_behind_it_and_nothing_of_others_ever()
     // One that no event names, as retention leaves it; and one that an event still names.
     let artifacts: Vec<_> =
         store.files().into_iter().filter(|(path, _)| path.starts_with(store.path().join("artifacts"))).collect();
-    artifacts.iter().for_each(|(path, _)| std::fs::remove_file(path).unwrap());
+    for (path, _) in &artifacts {
+        std::fs::remove_file(path).unwrap();
+    }
     store.record(&[created("s-9", 9)]).code(0);
     bucket.take_log();
     let told = push(&store, &bucket, &["--dry-run", "--no-artifacts", "--format", "json"]).code(0).json();
