@@ -169,16 +169,28 @@ impl Once<'_> {
         if found > here {
             return Err(PushError::OlderCopy { object, found, here });
         }
-        // The chain up to any position that both have is the same, as long as it is one history.
-        let ends = |entry: &crate::entry::SegmentEntry| (entry.last_seq, entry.chain_end);
-        let here_ends: HashMap<_, _> = manifest.segments().iter().map(ends).collect();
-        let parted = |(seq, chain)| here_ends.get(&seq).is_some_and(|own| *own != chain);
-        let is_other = before.segments.iter().map(|segment| ends(&segment.entry)).any(parted);
         let is_same = before.segments.iter().map(|segment| &segment.entry).eq(manifest.segments());
-        if is_other || (found == here && !is_same) {
+        if (found == here && !is_same) || !self.goes_on(manifest, before)? {
             return Err(PushError::Diverged { object });
         }
         Ok(())
+    }
+
+    /// Whether the store's log goes on from what was published: the last link proves all before it.
+    fn goes_on(&self, manifest: &Manifest, before: &Published) -> Result<bool, PushError> {
+        let origin = manifest.origin();
+        let Some(last) = before.next_seq.before().filter(|_| before.next_seq < origin.seq) else {
+            return Ok(before.next_seq == origin.seq && before.chain == origin.chain);
+        };
+        match manifest.segments().iter().find(|entry| (entry.first_seq..=entry.last_seq).contains(&last)) {
+            // Retention has forgotten all of it since.
+            None => Ok(true),
+            Some(entry) if entry.last_seq == last => Ok(entry.chain_end == before.chain),
+            Some(entry) => {
+                let segment = Segment::open(self.push.storage, self.push.store, entry)?;
+                Ok(segment.link_at(last) == Some(before.chain))
+            }
+        }
     }
 
     /// The objects of the segments, in the order of the manifest.

@@ -325,19 +325,25 @@ fn what_the_manifest_no_longer_names_goes_behind_it_and_nothing_of_others_ever()
 #[test]
 fn an_older_or_another_copy_does_not_take_the_place_of_what_was_published() {
     let (store, bucket) = (sealed(), Bucket::start());
-    let older = store.beside("older");
-    copy(&store.path(), &older);
+    let copies = [store.beside("one"), store.beside("another")];
+    copies.iter().for_each(|path| copy(&store.path(), path));
     store.record(&[created("s-9", 9)]).code(0);
     push(&store, &bucket, &["--seal"]).code(0);
     let there: Vec<_> = bucket.objects().into_keys().collect();
-    let from_older = |args: &[&str]| push(&store, &bucket, &[&["--data", older.to_str().unwrap()], args].concat());
-    let stderr = from_older(&[]).code(1).stderr;
-    assert!(stderr.contains("older copy") && stderr.contains("generation 3"), "{stderr}");
-    let mut record = super::support::bare();
-    record.arg("--data").arg(&older).arg("record");
-    finish(record, &super::support::ndjson(&[created("s-8", 9)])).code(0);
-    let stderr = from_older(&["--seal"]).code(1).stderr;
-    assert!(stderr.contains("went its own way"), "{stderr}");
+    // Each goes on by itself: one up to the same position first, the other beyond it with one segment.
+    for (path, steps) in copies.iter().zip([[1, 1, 2], [2, 1, 1]]) {
+        let from_copy = |args: &[&str]| push(&store, &bucket, &[&["--data", path.to_str().unwrap()], args].concat());
+        let stderr = from_copy(&[]).code(1).stderr;
+        assert!(stderr.contains("older copy") && stderr.contains("generation 3"), "{stderr}");
+        for (step, events) in steps.into_iter().enumerate() {
+            let events: Vec<Value> = (0..events).map(|n| created(&format!("own-{step}-{n}"), 9)).collect();
+            let mut record = super::support::bare();
+            record.arg("--data").arg(path).arg("record");
+            finish(record, &super::support::ndjson(&events)).code(0);
+            let stderr = from_copy(&["--seal"]).code(1).stderr;
+            assert!(stderr.contains("went its own way"), "{path:?}, step {step}: {stderr}");
+        }
+    }
     assert_eq!(bucket.objects().into_keys().collect::<Vec<_>>(), there);
 }
 
