@@ -297,7 +297,9 @@ fn what_the_manifest_no_longer_names_goes_behind_it_and_nothing_of_others_ever()
         "some/prefix/README".to_owned(),
     ];
     let obsolete = format!("some/prefix/events/node={node}/date=2026-01-01/0-9.parquet");
-    others.iter().chain([&obsolete]).for_each(|key| bucket.put(key, b"x"));
+    for key in others.iter().chain([&obsolete]) {
+        bucket.put(key, b"x");
+    }
     // One that no event names, as retention leaves it; and one that an event still names.
     let artifacts: Vec<_> =
         store.files().into_iter().filter(|(path, _)| path.starts_with(store.path().join("artifacts"))).collect();
@@ -326,7 +328,9 @@ fn what_the_manifest_no_longer_names_goes_behind_it_and_nothing_of_others_ever()
 fn an_older_or_another_copy_does_not_take_the_place_of_what_was_published() {
     let (store, bucket) = (sealed(), Bucket::start());
     let copies = [store.beside("one"), store.beside("another")];
-    copies.iter().for_each(|path| copy(&store.path(), path));
+    for path in &copies {
+        copy(&store.path(), path);
+    }
     store.record(&[created("s-9", 9)]).code(0);
     push(&store, &bucket, &["--seal"]).code(0);
     let there: Vec<_> = bucket.objects().into_keys().collect();
