@@ -14,10 +14,12 @@ mod docs;
 mod duplicates;
 mod error;
 mod fuzz;
+mod lake;
 mod local_model;
 mod options;
 mod otel_python;
 mod process;
+mod python;
 mod sabotage;
 mod suite;
 mod tidy;
@@ -38,7 +40,7 @@ const CHORES: &[Chore] = &[
     Chore {
         name: "test",
         options: "[--quick] [--local-model DIR]",
-        does: "every check, in order; --quick leaves out the fault runs, the fuzz smoke and otel-python; --local-model adds that check",
+        does: "every check, in order; --quick leaves out the fault runs, the fuzz smoke, otel-python and lake; --local-model adds that check",
         run: suite::run,
     },
     Chore {
@@ -64,6 +66,12 @@ const CHORES: &[Chore] = &[
         options: "",
         does: "the OpenTelemetry SDK for Python sends to `flightrec up` and compares what is answered",
         run: otel_python::run,
+    },
+    Chore {
+        name: "lake",
+        options: "",
+        does: "two nodes push to a store of objects; Spark, ClickHouse, DuckDB and Polars answer over both alike",
+        run: lake::run,
     },
     Chore {
         name: "local-model",

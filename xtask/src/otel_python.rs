@@ -1,33 +1,31 @@
 //! `cargo xtask otel-python`: the official OpenTelemetry SDK for Python against a running `flightrec up`.
 
 use std::env;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::options::Options;
 use crate::process::Job;
+use crate::python;
 use crate::workspace::Workspace;
 
 /// The directory of the check, relative to the root.
 const CHECK: &str = "tests/otel-python";
 /// What it needs, relative to the root; every version is pinned there.
 const REQUIREMENTS: &str = "tests/otel-python/requirements.txt";
-/// The copy of the requirements inside an environment that holds all of them.
-const INSTALLED: &str = "installed-requirements.txt";
 
 /// Builds the program, starts it on an empty store, lets the SDK send and ask, stops it and verifies the store.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Error> {
     Options::new(arguments).finish()?;
     let place = workspace.target().join("otel-python");
-    let python = environment(workspace, &place.join("venv"))?;
+    let python = python::environment(workspace, REQUIREMENTS, &place.join("venv"), "opentelemetry.sdk")?;
 
     workspace.cargo("build").args(["--package", "flightrec-cli", "--bin", "flightrec"]).run()?;
     let program = workspace.target().join("debug").join(format!("flightrec{}", env::consts::EXE_SUFFIX));
     let store = place.join("store");
-    remove(&store)?;
+    python::remove(&store)?;
     let flightrec = || Job::new(&program.to_string_lossy(), workspace.root()).arg("--data").arg(store.clone());
 
     let up = flightrec()
@@ -55,45 +53,6 @@ fn check(workspace: &Workspace, python: &Path, http: &str, grpc: &str) -> Result
         .args(["--http", http, "--grpc", grpc]);
     println!("    $ {}", job.line());
     job.run()
-}
-
-/// The Python of an environment that holds the requirements, made anew if they changed since it was made.
-fn environment(workspace: &Workspace, venv: &Path) -> Result<PathBuf, Error> {
-    let wanted = workspace.read(REQUIREMENTS)?;
-    let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let kept = venv.join(INSTALLED);
-    let is_same = fs::read_to_string(&kept).is_ok_and(|installed| installed == wanted);
-    // An environment outlives neither its directory's move nor the Python that it was made with.
-    if is_same && Job::new(&python.to_string_lossy(), workspace.root()).args(["-c", "import opentelemetry.sdk"]).works()
-    {
-        return Ok(python);
-    }
-    remove(venv)?;
-    let system = if cfg!(windows) { "python" } else { "python3" };
-    if !Job::new(system, workspace.root()).args(["-c", "import venv, ensurepip"]).works() {
-        return Err(Error::Check(format!(
-            "`{system}` with its modules `venv` and `ensurepip` is needed; Debian has them in python3-venv"
-        )));
-    }
-    println!("making {} from {REQUIREMENTS}", venv.display());
-    Job::new(system, workspace.root()).args(["-m", "venv"]).arg(venv).run()?;
-    let install = Job::new(&python.to_string_lossy(), workspace.root())
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"])
-        .args(["--requirement", REQUIREMENTS]);
-    println!("    $ {}", install.line());
-    install.run()?;
-    // Last, so that an environment which was made only in part is made again.
-    fs::write(&kept, wanted).map_err(|source| Error::File { action: "write", path: kept, source })?;
-    Ok(python)
-}
-
-fn remove(directory: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(directory) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::File { action: "remove", path: directory.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Where a server listens, from the line that `up --format ndjson` prints: HTTP as a URL, gRPC as an address.

@@ -4,6 +4,7 @@ use crate::docs;
 use crate::duplicates;
 use crate::error::Error;
 use crate::fuzz;
+use crate::lake;
 use crate::local_model;
 use crate::options::Options;
 use crate::otel_python;
@@ -92,6 +93,12 @@ const STEPS: &[Step] = &[
         does: "what the OpenTelemetry SDK for Python sends is what is answered",
         when: When::FullOnly,
         action: Action::Chore(otel_python::run, &[], "cargo xtask otel-python"),
+    },
+    Step {
+        name: "lake",
+        does: "what two nodes pushed is answered alike by Spark, ClickHouse, DuckDB and Polars",
+        when: When::FullOnly,
+        action: Action::Chore(lake::run, &[], "cargo xtask lake"),
     },
     Step {
         name: "side-clippy",
@@ -225,7 +232,7 @@ mod tests {
     #[test]
     fn quick_says_loudly_what_it_leaves_out() {
         let notice = quick_notice();
-        for name in ["otel-python", "sim", "sabotage", "fuzz-smoke"] {
+        for name in ["otel-python", "lake", "sim", "sabotage", "fuzz-smoke"] {
             assert!(notice.contains(name), "{name} is not named in: {notice}");
         }
         assert!(notice.contains("NOT A FULL RUN"));

@@ -14,6 +14,7 @@
 //! | `session`, `log` | its events by session, and in the order of the log |
 //! | `rewrite`, `forgetting` | segments to one: neighbours merged, what is forgotten left out |
 //! | `entry`, `manifest` | which segments there are: the one file that decides it |
+//! | `push` | segments and artifacts on an object store; only with the feature `objects` |
 //!
 //! Limits: a segment is sorted in memory, about 160 bytes an event; half a million events a segment is what the recorder
 //! makes. The bytes are drawn in `docs/format.md`.
@@ -29,6 +30,8 @@ mod hex;
 mod log;
 mod manifest;
 mod pages;
+#[cfg(feature = "objects")]
+pub mod push;
 mod rewrite;
 mod rows;
 mod schema;

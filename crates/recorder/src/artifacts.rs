@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use flightrec_events::{ArtifactId, Sha256Hex};
-use flightrec_journal::{Storage, StorageFile, read_file, remove_if_there, write_all_at};
+use flightrec_journal::{Access, Storage, StorageFile, read_file, remove_if_there, write_all_at};
 use sha2::{Digest, Sha256};
 
 use crate::error::ArtifactError;
@@ -215,27 +215,56 @@ impl Artifacts {
         self.read(&path(sha256), sha256)
     }
 
+    /// The file of an artifact as it lies, after checking that it holds what its name says: for whoever copies a store.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn file(&self, sha256: Sha256Hex) -> Result<Vec<u8>, ArtifactError> {
+        let bytes = self.load(&path(sha256), sha256)?;
+        decode(&bytes, sha256).map(|_content| bytes)
+    }
+
+    /// All artifacts with the lengths of their files, in the order of their names.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Io`].
+    pub fn files(&self) -> Result<Vec<(Sha256Hex, u64)>, ArtifactError> {
+        let mut files = Vec::new();
+        for first in 0..=u8::MAX {
+            for sha256 in self.names(first)? {
+                let path = path(sha256);
+                let len = self.storage.open(&path, Access::Read).and_then(|file| file.len());
+                match len {
+                    Ok(len) => files.push((sha256, len)),
+                    // Retention may have removed it meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(source) => return Err(ArtifactError::Io { doing: "read", path, source }),
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    /// The artifacts whose names begin with a byte, sorted.
+    fn names(&self, first: u8) -> Result<Vec<Sha256Hex>, ArtifactError> {
+        let dir = format!("{DIR}/{first:02x}");
+        let names = self.storage.list(&dir);
+        let names = names.map_err(|source| ArtifactError::Io { doing: "list", path: dir, source })?;
+        Ok(names.iter().filter_map(|name| Sha256Hex::from_hex(name).ok()).collect())
+    }
+
     fn read(&self, path: &str, sha256: Sha256Hex) -> Result<Vec<u8>, ArtifactError> {
-        let damaged = || ArtifactError::Damaged(format!("sha256:{sha256}"));
-        let bytes = read_file(&*self.storage, path, MAX_ARTIFACT_BYTES + 1).map_err(|source| {
+        decode(&self.load(path, sha256)?, sha256)
+    }
+
+    fn load(&self, path: &str, sha256: Sha256Hex) -> Result<Vec<u8>, ArtifactError> {
+        read_file(&*self.storage, path, MAX_ARTIFACT_BYTES + 1).map_err(|source| {
             if source.kind() == io::ErrorKind::NotFound {
                 ArtifactError::NotFound(format!("sha256:{sha256}"))
             } else {
                 ArtifactError::Io { doing: "read", path: path.to_owned(), source }
             }
-        })?;
-        let content = match bytes.split_first() {
-            Some((&RAW, content)) => content.to_vec(),
-            Some((&ZSTD, frame)) => {
-                let decoder = zstd::stream::read::Decoder::new(frame).map_err(|_| damaged())?;
-                let mut content = Vec::new();
-                decoder.take(MAX_ARTIFACT_BYTES + 1).read_to_end(&mut content).map_err(|_| damaged())?;
-                content
-            }
-            Some(_) | None => return Err(damaged()),
-        };
-        let whole = content.len() as u64 <= MAX_ARTIFACT_BYTES && Sha256::digest(&content)[..] == *sha256.as_bytes();
-        if whole { Ok(content) } else { Err(damaged()) }
+        })
     }
 
     /// Removes contents, except those that were given lately: an event that names them may be on its way.
@@ -262,19 +291,14 @@ impl Artifacts {
 
     /// Hashes every artifact again, and counts which of `named` were never given.
     pub(crate) fn verify(&self, named: &HashSet<[u8; 32]>) -> Result<(ArtifactCheck, Vec<DamageView>), ArtifactError> {
-        let list = |dir: &str| {
-            self.storage.list(dir).map_err(|source| ArtifactError::Io { doing: "list", path: dir.to_owned(), source })
-        };
         let mut check = ArtifactCheck::default();
         let mut damage = Vec::new();
         let mut present = HashSet::new();
         for first in 0..=u8::MAX {
-            let dir = format!("{DIR}/{first:02x}");
-            for name in list(&dir)? {
-                let Ok(sha256) = Sha256Hex::from_hex(&name) else { continue };
+            for sha256 in self.names(first)? {
                 check.checked += 1;
                 present.insert(*sha256.as_bytes());
-                let path = format!("{dir}/{name}");
+                let path = path(sha256);
                 if let Err(error) = self.read(&path, sha256) {
                     check.bad += 1;
                     damage.push(DamageView {
@@ -290,6 +314,23 @@ impl Artifacts {
         check.missing = named.iter().filter(|hash| !present.contains(*hash)).count() as u64;
         Ok((check, damage))
     }
+}
+
+/// The content of a file, if it is what its name says.
+fn decode(bytes: &[u8], sha256: Sha256Hex) -> Result<Vec<u8>, ArtifactError> {
+    let damaged = || ArtifactError::Damaged(format!("sha256:{sha256}"));
+    let content = match bytes.split_first() {
+        Some((&RAW, content)) => content.to_vec(),
+        Some((&ZSTD, frame)) => {
+            let decoder = zstd::stream::read::Decoder::new(frame).map_err(|_| damaged())?;
+            let mut content = Vec::new();
+            decoder.take(MAX_ARTIFACT_BYTES + 1).read_to_end(&mut content).map_err(|_| damaged())?;
+            content
+        }
+        Some(_) | None => return Err(damaged()),
+    };
+    let whole = content.len() as u64 <= MAX_ARTIFACT_BYTES && Sha256::digest(&content)[..] == *sha256.as_bytes();
+    if whole { Ok(content) } else { Err(damaged()) }
 }
 
 fn path(sha256: Sha256Hex) -> String {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use flightrec_archive::ArchivedEvent;
 use flightrec_events::{CheckedEvent, Registry, Timestamp};
-use flightrec_journal::{Block, BlockRef, DiskStorage, Seq, Storage};
+use flightrec_journal::{Block, BlockRef, DiskStorage, Seq, Storage, StoreId};
 use rustc_hash::FxHashMap;
 
 use crate::artifacts::Artifacts;
@@ -160,6 +160,16 @@ impl Reader {
     /// [`OpenError`] if a declaration file is damaged.
     pub fn registry(&self) -> Result<Registry, OpenError> {
         self.files.registry()
+    }
+
+    /// The identity of the store.
+    pub const fn store_id(&self) -> StoreId {
+        self.files.id
+    }
+
+    /// The files of the store, for whoever copies them.
+    pub const fn storage(&self) -> &Arc<dyn Storage> {
+        &self.files.storage
     }
 
     /// Content by its hash.

@@ -56,7 +56,7 @@ impl Sealed {
                 return Vec::new();
             }
         };
-        let report = match reader.verify_against(&[self.checkpoint.clone()], &mut |_| ()) {
+        let report = match reader.verify_against(&[self.checkpoint], &mut |_| ()) {
             Ok(report) => report,
             Err(_named) => return Vec::new(),
         };
@@ -210,7 +210,7 @@ fn a_log_that_was_written_anew_is_caught_by_a_checkpoint_that_was_kept_elsewhere
     let mut forged = Sealed::new(3_007).files;
     let reader = read(&forged).expect("it is whole");
     assert!(verify(&reader, &[]).ok);
-    let report = verify(&reader, &[sealed.checkpoint.clone()]);
+    let report = verify(&reader, &[sealed.checkpoint]);
     assert_eq!(kinds(&report.damage), ["other_store"]);
     forged.insert("STORE".to_owned(), sealed.files["STORE"].clone());
     sealed.judge(&forged, "another log under the name of this store");

@@ -33,7 +33,7 @@ const ROOMS: &[Room] = &[
 ];
 
 /// Crates whose presence under the recorder would force a runtime or an engine on its host.
-const HEAVY: &[&str] = &["tokio", "async-std", "smol", "hyper", "axum", "reqwest", "datafusion"];
+const HEAVY: &[&str] = &["tokio", "async-std", "smol", "hyper", "axum", "reqwest", "object_store", "datafusion"];
 
 /// Files outside `cli` and `xtask` that may touch the disk, each with its reason.
 const DISK_DOORS: &[(&str, &str)] = &[

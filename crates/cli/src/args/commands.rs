@@ -12,6 +12,7 @@ use super::care::{CheckpointArgs, CompletionsArgs, DoctorArgs, SchemaArgs, Verif
 use super::giving::{ArtifactCommand, RecordArgs, ValidateArgs};
 use super::keeping::{HoldArgs, RetainArgs, SealArgs};
 use super::running::RunArgs;
+use super::sending::PushArgs;
 
 /// A flight recorder for AI agent sessions: every event durable, every question answered from the record.
 #[derive(Debug, Parser)]
@@ -129,6 +130,8 @@ pub(crate) enum Command {
     Seal(SealArgs),
     /// Forget old sessions by policy; the record tells of it
     Retain(RetainArgs),
+    /// Copy the archive and the artifacts to an object store, for engines that read many machines at once
+    Push(PushArgs),
     /// Keep sessions whatever a retention policy says, or release them
     Hold(HoldArgs),
     /// Re-read everything: checksums, chain, order, artifacts, roll-ups

@@ -1,7 +1,7 @@
 //! What can be typed: global options, commands, filters.
 //!
 //! - `commands`: the list of commands, and the options that all of them have
-//! - `giving`, `bringing`, `running`, `asking`, `keeping`, `care`: the commands' own options and examples
+//! - `giving`, `bringing`, `running`, `asking`, `keeping`, `sending`, `care`: the commands' own options and examples
 //! - `filters`: what several commands share
 
 mod asking;
@@ -12,6 +12,7 @@ mod filters;
 mod giving;
 mod keeping;
 mod running;
+mod sending;
 
 pub(crate) use asking::{
     CostArgs, CostBy, EventsArgs, ExportArgs, FindingsArgs, GroupBy, MessagesArgs, RateArgs, SessionsArgs, ShowArgs,
@@ -24,3 +25,4 @@ pub(crate) use filters::SessionFilters;
 pub(crate) use giving::{ArtifactCommand, ArtifactGetArgs, ArtifactPutArgs, RecordArgs, ValidateArgs};
 pub(crate) use keeping::{HoldArgs, RetainArgs};
 pub(crate) use running::RunArgs;
+pub(crate) use sending::PushArgs;

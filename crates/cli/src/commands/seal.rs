@@ -1,10 +1,13 @@
 //! `seal`: what was recorded so far goes into the archive.
 
+use flightrec_recorder::Sealed;
+
 use super::Run;
 use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::output::{print_object, words};
 
-pub(super) fn run(run: &Run) -> Outcome {
+/// Seals all that was recorded so far.
+pub(super) fn now(run: &Run) -> Result<Sealed, Failure> {
     let failed =
         |error: &dyn std::error::Error| Failure::failed(format!("{}: {}", run.store.path.display(), chain(error)));
     // There must be a store: sealing makes none.
@@ -17,6 +20,11 @@ pub(super) fn run(run: &Run) -> Outcome {
     let closed = recorder.close();
     let sealed = sealed.map_err(|error| failed(&error))?;
     closed.map_err(|error| failed(&error))?;
+    Ok(sealed)
+}
+
+pub(super) fn run(run: &Run) -> Outcome {
+    let sealed = now(run)?;
     print_object(run.console, &sealed, |out| {
         if sealed.segments == 0 {
             writeln!(out, "nothing to seal: all that was recorded is in the archive")?;

@@ -1,6 +1,6 @@
 //! Which fields each printed object has: the header of CSV, and the JSON behind it.
 
-use crate::commands::{Checked, Held, Imported, Kept, Listening, Retained, Summary, Transcribed};
+use crate::commands::{Checked, Held, Imported, Kept, Listening, Retained, Sent, Summary, Transcribed};
 use flightrec_recorder::view::{
     ArtifactView, CostRow, Finding, LineVerdict, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
     VerifyView,
@@ -51,6 +51,10 @@ items! {
     Sealed => &["segments", "events", "journal_bytes", "archive_bytes"];
     Retained => &[
         "policy", "dry_run", "sessions", "events", "artifacts", "bytes", "kept_sessions", "held_sessions", "live_sessions",
+    ];
+    Sent => &[
+        "url", "node", "dry_run", "verified", "generation", "segments.put", "segments.there", "artifacts.put",
+        "artifacts.there", "bytes_put", "removed", "artifacts_missing_here", "positions_sealed", "positions_in_journal",
     ];
     Held => &["session_id", "reason", "since"];
     SessionView => &[

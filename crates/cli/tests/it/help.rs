@@ -27,6 +27,7 @@ const COMMANDS: &[&str] = &[
     "export",
     "seal",
     "retain",
+    "push",
     "hold",
     "checkpoint",
     "verify",

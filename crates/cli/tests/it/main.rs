@@ -4,6 +4,7 @@
 mod acknowledged;
 mod artifacts;
 mod bad_telemetry;
+mod bucket;
 mod captures;
 mod conformance;
 mod damage;
@@ -14,6 +15,7 @@ mod input;
 mod keeping;
 mod live;
 mod memory;
+mod push;
 mod refusals;
 mod running;
 mod secrets;

@@ -126,6 +126,9 @@ pub(crate) fn bare() -> Command {
     for name in ["FLIGHTREC_DATA", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "XDG_DATA_HOME"] {
         command.env_remove(name);
     }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+        command.env_remove(name);
+    }
     command
 }
 
