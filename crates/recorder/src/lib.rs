@@ -32,6 +32,7 @@ mod error;
 mod fold;
 mod id_file;
 mod identity;
+pub mod lanes;
 mod log;
 mod open;
 mod options;

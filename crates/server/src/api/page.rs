@@ -43,18 +43,41 @@ impl<T> Page<T> {
     pub(super) fn of<P: Place>(
         question: &Question,
         list: &str,
+        items: Vec<T>,
+        place: impl Fn(&T) -> P,
+    ) -> Result<Self, Problem> {
+        Self::within(question, list, items, place, |_| 0, 0)
+    }
+
+    /// The same, but a page ends before the item with which it would weigh more than `most`; it has one at least.
+    pub(super) fn within<P: Place>(
+        question: &Question,
+        list: &str,
         mut items: Vec<T>,
         place: impl Fn(&T) -> P,
+        weigh: impl Fn(&T) -> u64,
+        most: u64,
     ) -> Result<Self, Problem> {
         let limit = limit(question)?;
         items.sort_by_cached_key(&place);
         let after = after::<P>(question, list)?;
         let begin = after.map_or(0, |after| items.partition_point(|item| place(item) <= after));
         let mut items = items.split_off(begin);
-        let has_more = items.len() > limit;
-        items.truncate(limit);
+        let mut weight = 0_u64;
+        let light = items.iter().take_while(|item| {
+            weight = weight.saturating_add(weigh(item));
+            weight <= most
+        });
+        let fitting = limit.min(light.count().max(1));
+        let has_more = items.len() > fitting;
+        items.truncate(fitting);
         let next_cursor = items.last().filter(|_| has_more).map(|last| cursor(list, &place(last)));
         Ok(Self { items, next_cursor })
+    }
+
+    /// The items, and the cursor that finds what follows.
+    pub(super) fn into_parts(self) -> (Vec<T>, Option<String>) {
+        (self.items, self.next_cursor)
     }
 }
 
