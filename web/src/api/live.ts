@@ -1,0 +1,52 @@
+// What is recorded while the page is open. The stream is a browser's EventSource: it comes back by itself and goes on
+// after the last position that it saw.
+
+import { signal } from "@preact/signals";
+
+export type Link = "connecting" | "live" | "lost";
+
+/** How the stream stands. */
+export const link = signal<Link>("connecting");
+/** The last position of the record that is known of here; whoever shows something asks again when it moves. */
+export const lastSeq = signal(0);
+
+/** A pulse is passed on this long after the first event of it, so that a burst is one question. */
+const GATHER_MS = 250;
+
+let source: EventSource | null = null;
+let gathered = 0;
+let timer: ReturnType<typeof setTimeout> | null = null;
+
+/** Follows the record from a position on. */
+export function follow(fromSeq: number): void {
+  stop();
+  source = new EventSource(`api/v1/stream?from_seq=${fromSeq + 1}`);
+  source.addEventListener("open", () => {
+    link.value = "live";
+  });
+  source.addEventListener("error", () => {
+    link.value = "lost";
+  });
+  source.addEventListener("message", (event) => {
+    gathered = Math.max(gathered, Number(event.lastEventId));
+    timer ??= setTimeout(pulse, GATHER_MS);
+  });
+}
+
+function pulse(): void {
+  timer = null;
+  if (gathered > lastSeq.value) lastSeq.value = gathered;
+}
+
+export function stop(): void {
+  source?.close();
+  source = null;
+  if (timer !== null) clearTimeout(timer);
+  timer = null;
+}
+
+// A page that nobody sees asks for nothing; when it is seen again it takes up where it was.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) stop();
+  else follow(Math.max(gathered, lastSeq.value));
+});
