@@ -132,9 +132,8 @@ const LINKS = { connecting: "connecting", live: "live", lost: "no connection" } 
 
 function LiveMark() {
   return (
-    <span class={`live ${link.value}`} role="status">
+    <span class={`link-mark ${link.value}`} role="status">
       <span aria-hidden="true" /> {LINKS[link.value]}
     </span>
   );
 }
-

@@ -10,8 +10,8 @@ export const DENSITIES = ["full", "compact", "dense", "packed"] as const;
 export type Density = (typeof DENSITIES)[number];
 
 export const HEAD_PX = 26;
-const SUB_ROW_PX = 11;
-const MAX_LANE_PX = 96;
+const SUB_ROW_PX = 13;
+const MAX_LANE_PX = 104;
 
 /** A line of the board. */
 export interface Line {
@@ -61,7 +61,7 @@ export const groupName = (group: string, grouping: Grouping) =>
 export function laneHeight(lane: Lane, density: Density): number {
   switch (density) {
     case "full":
-      return Math.min(MAX_LANE_PX, 10 + Math.max(1, lane.rows.length) * SUB_ROW_PX + 4);
+      return Math.min(MAX_LANE_PX, 12 + Math.max(1, lane.rows.length) * SUB_ROW_PX);
     case "compact":
       return 20;
     case "dense":

@@ -65,12 +65,16 @@ function causeOf(wait: Wait): WaitCause {
 export const isTerminal = (session: Session) =>
   session.state === "COMPLETED" || session.state === "FAILED" || session.state === "CANCELLED";
 
+/** A name without the kind before it, which the picture shows anyway. */
+const bare = (name: string, kind: string | null) =>
+  kind !== null && name.length > kind.length + 1 && name.startsWith(`${kind} `) ? name.slice(kind.length + 1) : name;
+
 function spansOf(columns: SpanColumns, origin: number, words: readonly string[]): Spans {
   const count = columns.id.length;
   const spans: Spans = {
     count,
     id: columns.id,
-    name: columns.name.map((place) => words[place] ?? ""),
+    name: columns.name.map((place, at) => bare(words[place] ?? "", columns.kind[at] ?? null)),
     parent: Int32Array.from(columns.parent),
     kind: new Uint8Array(count),
     status: new Uint8Array(count),

@@ -142,6 +142,7 @@ function life(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: num
   const bottom = density === "dense" ? y + height - 1 : y + height - 4;
   let from = lane.first;
   let state = lane.states[0]?.from_state ?? lane.session.state;
+  let reason = "";
   const stretch = (until: number) => {
     const [x1, x2] = [at(from), at(until)];
     if (x2 - x1 >= 0.5) {
@@ -149,6 +150,7 @@ function life(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: num
       if (state === "BLOCKED" || state === "PAUSED") {
         const step = state === "PAUSED" ? 9 : 4;
         for (let x = x1; x < x2; x += step) pen.fillRect(x, bottom, Math.min(step / 2, x2 - x), 1.5);
+        if (density === "full" && x2 - x1 > 110) because(pen, ink, lane, reason, [from, until], x1, x2, y + height / 2 - 1);
       } else {
         pen.fillRect(x1, bottom, x2 - x1, 1.5);
       }
@@ -161,6 +163,7 @@ function life(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: num
       if (time > scale.from && from < scale.to) stretch(Math.min(time, end));
       from = Math.max(from, time);
       state = change.to_state;
+      reason = change.reason;
     }
   } else {
     state = lane.session.state;
@@ -170,6 +173,31 @@ function life(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: num
     const x = gutter + scale.x(end);
     if (x > gutter && x < right) stateMark(pen, ink, lane.session.state, x + 7, y + height / 2, 9);
   }
+}
+
+/** A plain ground under text that stands on hatching; leaves the pen with the colour of text. */
+function plate(pen: Pen, ink: Ink, text: string, x: number, middle: number, height: number): void {
+  if (text === "") return;
+  pen.fillStyle = ink.of.page;
+  pen.fillRect(x - 3, middle - height / 2, pen.measureText(text).width + 6, height);
+  pen.fillStyle = ink.of.text;
+}
+
+/** Why it stands still, written where nothing else is drawn. */
+function because(
+  pen: Pen,
+  ink: Ink,
+  lane: Lane,
+  reason: string,
+  [from, until]: [number, number],
+  x1: number,
+  x2: number,
+  y: number,
+): void {
+  if (reason === "" || lane.waits.some((bar) => bar.start < until && bar.end > from)) return;
+  pen.font = ink.smallFont;
+  pen.fillStyle = ink.of.soft;
+  pen.fillText(fitting(pen, reason.replaceAll("_", " "), x2 - x1 - 12), x1 + 6, y);
 }
 
 const WAIT_WORDS: Record<WaitCause, string> = { queue: "queued", place: "no place", rate: "rate limit" };
@@ -195,11 +223,9 @@ function waits(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: nu
     if (width > 66 && box.height >= 9) {
       pen.font = ink.smallFont;
       const word = fitting(pen, `${bar.wait.limit?.replaceAll("_", " ") ?? WAIT_WORDS[bar.cause]} ${duration(until - bar.start)}`, width - 16);
-      const wide = pen.measureText(word).width;
-      pen.fillStyle = ink.of.page;
-      pen.fillRect(x1 + 4, y + box.y + 1, wide + 6, box.height - 2);
-      pen.fillStyle = ink.of.text;
-      pen.fillText(word, x1 + 7, y + box.y + box.height / 2 + 0.5);
+      const middle = y + box.y + box.height / 2 + 0.5;
+      plate(pen, ink, word, x1 + 7, middle, box.height - 2);
+      pen.fillText(word, x1 + 7, middle);
     }
   }
 }
@@ -255,9 +281,12 @@ function spans(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: nu
       if (named && width > 34) {
         pen.font = ink.smallFont;
         const figure = showsCost && kind === "model_run" ? `${cost(nanos || 0, Number.isNaN(nanos) ? 1 : 0)}  ` : "";
-        pen.fillStyle = isUnpriced ? ink.of.text : ink.of["on-bar"];
         const shown = Math.max(x1, gutter);
-        pen.fillText(fitting(pen, figure + spans.name[at]!, x2 - shown - 10), shown + 5, y + box.y + box.height / 2 + 0.5);
+        const text = fitting(pen, figure + spans.name[at]!, x2 - shown - 10);
+        const middle = y + box.y + box.height / 2 + 0.5;
+        if (isUnpriced) plate(pen, ink, text, shown + 5, middle, box.height - 2);
+        else pen.fillStyle = ink.of["on-bar"];
+        pen.fillText(text, shown + 5, middle);
       }
     });
   });

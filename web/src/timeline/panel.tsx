@@ -118,7 +118,7 @@ function SessionFacts({ lane }: { lane: Lane }) {
 }
 
 /** Why it waited, longest first: summed up by cause. */
-function Waits({ lane }: { lane: Lane }) {
+export function Waits({ lane }: { lane: Lane }) {
   if (lane.waits.length === 0) return null;
   const causes = new Map<string, { ms: number; times: number; reason: string | null; open: boolean }>();
   for (const bar of lane.waits) {

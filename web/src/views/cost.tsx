@@ -194,9 +194,14 @@ function Budget({ event }: { event: RecordedEvent }) {
         <strong>{words(type)}</strong> {typeof of["wp_id"] === "string" && <a href={href("timeline", { wp: of["wp_id"] })}>{of["wp_id"]}</a>}{" "}
         <a href={sessionHref(session, { tab: "events", seq: String(event.seq) })}>{shortId(session)}</a>
       </p>
-      <meter min={0} max={1} value={Math.min(1, share)} aria-label={`${shown(is)} of ${shown(most)}`} />
+      <span class={`used ${share >= 1 ? "over" : ""}`} aria-hidden="true">
+        <span style={{ width: `${Math.min(100, share * 100)}%` }} />
+      </span>
       <p class="soft figures">
-        {shown(is)} of {shown(most)}, {Math.round(share * 100)} %{typeof of["action"] === "string" ? `, then ${words(of["action"])}` : ""} <Moment at={event.timestamp} />
+        {share >= 1 ? "\u25b2 " : ""}
+        {shown(is)} where {shown(most)} was the mark
+        {typeof of["action"] === "string" ? `; what followed: ${words(of["action"])}` : ""}
+        <span class="block"><Moment at={event.timestamp} /></span>
       </p>
     </li>
   );

@@ -5,7 +5,8 @@ import { api } from "../api/client";
 import type { Session, SessionDetail, Tree } from "../api/shapes";
 import { count, duration, millis, words } from "../format";
 import { href, param } from "../router";
-import { now } from "../store";
+import { lanes, now } from "../store";
+import { Waits } from "../timeline/panel";
 import { nameOf, isTerminal } from "../timeline/lane";
 import { useAnswer } from "../ui/ask";
 import { Facts, IdLink, InclusiveCost, Loading, Moment, Notice, OwnCost, Severity, StateWord, sessionHref } from "../ui/parts";
@@ -106,6 +107,7 @@ function Figures({ session }: { session: Session }) {
 
 function Overview({ detail: { session, states, children } }: { detail: SessionDetail }) {
   const { tokens } = session;
+  const lane = lanes.value.get(session.session_id);
   return (
     <div class="columns">
       <section>
@@ -151,6 +153,7 @@ function Overview({ detail: { session, states, children } }: { detail: SessionDe
         )}
       </section>
       <section>
+        {lane && <Waits lane={lane} />}
         <h2>States</h2>
         {states.length === 0 && <p class="soft">No change of state is on record: its state follows from what else is.</p>}
         <ol class="states">
@@ -182,4 +185,3 @@ function Children({ of }: { of: readonly Tree[] }) {
     </ul>
   );
 }
-
