@@ -28,6 +28,7 @@ let skewMs = 0;
 let seen = 0;
 let asking: AbortController | null = null;
 let isAsking = false;
+let isFollowing = false;
 
 /** The present on the server's clock. */
 export const now = () => Date.now() + skewMs;
@@ -54,7 +55,8 @@ async function load(): Promise<void> {
     isStoreEmpty.value = found.size === 0 && Object.keys(filters.value).length === 0;
     standing.value = "ready";
     failure.value = null;
-    if (lastSeq.value === 0) follow(answer.seq);
+    if (!isFollowing) follow(answer.seq);
+    isFollowing = true;
   } catch (error) {
     fail(error, mine);
   }

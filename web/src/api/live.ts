@@ -14,12 +14,15 @@ export const lastSeq = signal(0);
 const GATHER_MS = 250;
 
 let source: EventSource | null = null;
+/** Where the stream was begun. */
+let begun = 0;
 let gathered = 0;
 let timer: ReturnType<typeof setTimeout> | null = null;
 
 /** Follows the record from a position on. */
 export function follow(fromSeq: number): void {
   stop();
+  begun = fromSeq;
   source = new EventSource(`api/v1/stream?from_seq=${fromSeq + 1}`);
   source.addEventListener("open", () => {
     link.value = "live";
@@ -45,8 +48,15 @@ export function stop(): void {
   timer = null;
 }
 
-// A page that nobody sees asks for nothing; when it is seen again it takes up where it was.
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) stop();
-  else follow(Math.max(gathered, lastSeq.value));
-});
+/** A page that nobody sees asks for nothing; when it is seen again it takes up where it was. */
+export function rest(): void {
+  let isFollowing = false;
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      isFollowing = source !== null;
+      stop();
+    } else if (isFollowing) {
+      follow(Math.max(gathered, begun));
+    }
+  });
+}

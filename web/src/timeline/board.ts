@@ -2,6 +2,7 @@
 // folded leaves only its heading. In the packed form, lanes that do not overlap share a line.
 
 import type { Session } from "../api/shapes";
+import { grouped } from "../group";
 import { type Lane, nameOf } from "./lane";
 
 export const GROUPINGS = ["wp", "role", "model", "none"] as const;
@@ -72,13 +73,7 @@ export function laneHeight(lane: Lane, density: Density): number {
 }
 
 export function arrange(lanes: readonly Lane[], { grouping, density, folded }: Arrangement): Board {
-  const groups = new Map<string, Lane[]>();
-  for (const lane of lanes) {
-    const group = groupOf(lane.session, grouping);
-    const members = groups.get(group);
-    if (members) members.push(lane);
-    else groups.set(group, [lane]);
-  }
+  const groups = grouped(lanes, (lane) => groupOf(lane.session, grouping));
   const board: Board = { lines: [], height: 0, places: new Map() };
   for (const [group, members] of [...groups].sort(byFirst)) {
     const isFolded = folded.has(`group:${group}`);

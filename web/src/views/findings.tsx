@@ -3,6 +3,7 @@
 import { api, pages } from "../api/client";
 import type { Finding } from "../api/shapes";
 import { count, plural, words } from "../format";
+import { grouped } from "../group";
 import { href, param, set } from "../router";
 import { useAnswer } from "../ui/ask";
 import { IdLink, Loading, Notice, Severity, sessionHref } from "../ui/parts";
@@ -38,7 +39,7 @@ export function FindingsView() {
       </Notice>
     );
   }
-  const kinds = [...Map.groupBy(items, (finding) => finding.kind)].sort(([, a], [, b]) => rank(b[0]!) - rank(a[0]!) || b.length - a.length);
+  const kinds = [...grouped(items, (finding) => finding.kind)].sort(([, a], [, b]) => rank(b[0]!) - rank(a[0]!) || b.length - a.length);
   const chosen = param("kind");
   return (
     <>

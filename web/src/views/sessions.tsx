@@ -6,6 +6,7 @@ import { api, pages } from "../api/client";
 import { lastSeq } from "../api/live";
 import type { Session } from "../api/shapes";
 import { cost, count, duration, millis, plural, short } from "../format";
+import { grouped } from "../group";
 import { filterKey, filters, param, set } from "../router";
 import { now } from "../store";
 import { GROUPINGS, type Grouping, groupName, groupOf } from "../timeline/board";
@@ -109,7 +110,7 @@ export function SessionsView() {
     const [x, y] = [value(a), value(b)];
     return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1);
   });
-  const groups = Map.groupBy(sorted, (session) => groupOf(session, grouping));
+  const groups = grouped(sorted, (session) => groupOf(session, grouping));
   return (
     <>
       <div class="tools">

@@ -183,7 +183,6 @@ export function Timeline() {
         <div
           class="scroller"
           ref={scroller}
-          // biome-ignore lint: the picture is moved by keys, and so has to hold the focus
           tabIndex={0}
           role="group"
           aria-roledescription="timeline"

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 
 import type { Session } from "../api/shapes";
 import { count, plural } from "../format";
+import { grouped } from "../group";
 import { href, param } from "../router";
 import { isTerminal, nameOf } from "../timeline/lane";
 import { IdLink, InclusiveCost, Loading, Notice, OwnCost, StateWord, sessionHref } from "../ui/parts";
@@ -23,7 +24,7 @@ export interface Node {
 /** The trees of some sessions; of sessions that claim to have spawned each other, the first stands above. */
 export function forest(sessions: readonly Session[]): Node[] {
   const ids = new Set(sessions.map((session) => session.session_id));
-  const below = Map.groupBy(sessions, (session) => session.parent_session_id);
+  const below = grouped(sessions, (session) => session.parent_session_id);
   const isRoot = ({ parent_session_id: parent, session_id: id }: Session) => parent === null || parent === id || !ids.has(parent);
   const seen = new Set<string>();
   const grow = (session: Session, depth: number): Node => {
