@@ -16,15 +16,17 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-/** Starts `flightrec up` on any free ports of this machine, and waits until it says where. */
-export async function serve(...options: string[]): Promise<Served> {
-  const data = mkdtempSync(join(tmpdir(), "flightrec-web-"));
+export const newStore = () => mkdtempSync(join(tmpdir(), "flightrec-web-"));
+
+/** Starts `flightrec up` on any free ports of this machine, and waits until it says where. The store goes with it. */
+export async function serve(data = newStore(), ...options: string[]): Promise<Served> {
   const ports = ["--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"];
   const child = spawn(PROGRAM, ["--data", data, "up", ...ports, "--format", "ndjson", ...options], {
     cwd: ROOT,
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  const url = await address(child);
+  const said = listen(child);
+  const url = await address(child, said);
   return {
     url,
     data,
@@ -37,10 +39,17 @@ export async function serve(...options: string[]): Promise<Served> {
   };
 }
 
-async function address(child: ChildProcess): Promise<string> {
+/** What a program says beside its output: shown only where it fails. */
+function listen(child: ChildProcess): () => string {
+  let said = "";
+  child.stderr?.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  return () => said;
+}
+
+async function address(child: ChildProcess, said: () => string): Promise<string> {
   const failed = new Promise<never>((_, reject) => {
     child.once("error", (error) => reject(new Error(`${PROGRAM} does not start: ${error.message}; cargo build -p flightrec-cli`)));
-    child.once("exit", (code) => reject(new Error(`flightrec up ended with ${code}`)));
+    child.once("exit", (code) => reject(new Error(`flightrec up ended with ${code}: ${said()}`)));
   });
   const lines = createInterface({ input: child.stdout! });
   const first = new Promise<string>((told) => lines.once("line", told));
@@ -50,7 +59,8 @@ async function address(child: ChildProcess): Promise<string> {
 
 /** Runs another command of the program on a store, to its end. */
 export async function flightrec(data: string, ...command: string[]): Promise<void> {
-  const child = spawn(PROGRAM, ["--data", data, ...command], { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(PROGRAM, ["--data", data, ...command], { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] });
+  const said = listen(child);
   const code = await new Promise((done) => child.once("exit", done));
-  if (code !== 0) throw new Error(`flightrec ${command.join(" ")} ended with ${String(code)}`);
+  if (code !== 0) throw new Error(`flightrec ${command.join(" ")} ended with ${String(code)}: ${said()}`);
 }
