@@ -1,6 +1,6 @@
 // What is known of the sessions: lanes for the timeline, kept up to date with the record.
 
-import { effect, signal, untracked } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 
 import { api } from "./api/client";
 import { follow, lastSeq } from "./api/live";
@@ -8,6 +8,7 @@ import type { Session } from "./api/shapes";
 import { millis } from "./format";
 import { address, filterKey, filters } from "./router";
 import { type Lane, lanesOf } from "./timeline/lane";
+import { unpricedWithChildren } from "./unpriced";
 
 /** So many lanes are asked for at first; more when somebody wants them. */
 export const FIRST_LANES = 1000;
@@ -23,6 +24,9 @@ export const moreLanes = signal<string | null>(null);
 export const damage = signal<readonly string[]>([]);
 /** Whether the store as a whole has no session. */
 export const isStoreEmpty = signal(false);
+
+/** Model runs without a price, of each session and all below it that are known here. */
+export const unpriced = computed(() => unpricedWithChildren([...lanes.value.values()].map((lane) => lane.session)));
 
 let skewMs = 0;
 let seen = 0;

@@ -21,6 +21,7 @@ mod process;
 mod sabotage;
 mod suite;
 mod tidy;
+mod web;
 mod workspace;
 
 use error::Error;
@@ -38,7 +39,7 @@ const CHORES: &[Chore] = &[
     Chore {
         name: "test",
         options: "[--quick] [--local-model DIR]",
-        does: "every check, in order; --quick leaves out the fault runs, the fuzz smoke and otel-python; --local-model adds that check",
+        does: "every check, in order; --quick leaves out the fault runs, the fuzz smoke, otel-python and web; --local-model adds that check",
         run: suite::run,
     },
     Chore {
@@ -64,6 +65,12 @@ const CHORES: &[Chore] = &[
         options: "",
         does: "the OpenTelemetry SDK for Python sends to `flightrec up` and compares what is answered",
         run: otel_python::run,
+    },
+    Chore {
+        name: "web",
+        options: "[--write] [--measure]",
+        does: "check, build and test the page in a browser; --write replaces web/dist; --measure prints how fast it is",
+        run: web::run,
     },
     Chore {
         name: "local-model",

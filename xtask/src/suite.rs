@@ -10,6 +10,7 @@ use crate::otel_python;
 use crate::process::{Job, Stopwatch};
 use crate::sabotage;
 use crate::tidy;
+use crate::web;
 use crate::workspace::{Side, Workspace};
 
 /// How a step is done.
@@ -92,6 +93,12 @@ const STEPS: &[Step] = &[
         does: "what the OpenTelemetry SDK for Python sends is what is answered",
         when: When::FullOnly,
         action: Action::Chore(otel_python::run, &[], "cargo xtask otel-python"),
+    },
+    Step {
+        name: "web",
+        does: "the page is what its source builds to, and does in a browser what it should",
+        when: When::FullOnly,
+        action: Action::Chore(web::run, &[], "cargo xtask web"),
     },
     Step {
         name: "side-clippy",
@@ -225,7 +232,7 @@ mod tests {
     #[test]
     fn quick_says_loudly_what_it_leaves_out() {
         let notice = quick_notice();
-        for name in ["otel-python", "sim", "sabotage", "fuzz-smoke"] {
+        for name in ["otel-python", "web", "sim", "sabotage", "fuzz-smoke"] {
             assert!(notice.contains(name), "{name} is not named in: {notice}");
         }
         assert!(notice.contains("NOT A FULL RUN"));

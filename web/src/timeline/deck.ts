@@ -5,7 +5,8 @@ import { signal } from "@preact/signals";
 import { Scale } from "../time/scale";
 import { type Arrangement, type Board, type Line, arrange, lineAt } from "./board";
 import { type Ink, ink } from "./ink";
-import { type Lane, type WaitBar, endOf } from "./lane";
+import { unpricedWithChildren } from "../unpriced";
+import { type Lane, type WaitBar, endOf, nameOf } from "./lane";
 import { type Link, linksOf } from "./links";
 import { AXIS_PX, type Look, paint, rowBox } from "./paint";
 import { placeAt } from "./rows";
@@ -28,6 +29,8 @@ export type Following = "all" | "present" | "nothing";
 const GROW_MS = 60;
 const CALM_GROW_MS = 1000;
 
+const NO_TIMES = new Float64Array();
+
 export class Deck {
   readonly following = signal<Following>("all");
   readonly board = signal<Board>({ lines: [], height: 0, places: new Map() });
@@ -43,6 +46,9 @@ export class Deck {
   picked: Look["picked"] = { session: null, span: null };
   private arrangement: Arrangement = { grouping: "wp", density: "full", folded: new Set() };
   private links: Link[] = [];
+  private linkTimes = NO_TIMES;
+  private names: ReadonlyMap<string, string> = new Map();
+  private unpriced: ReadonlyMap<string, number> = new Map();
   private showsLinks = true;
   private hovered = -1;
   private scroller: HTMLElement = document.body;
@@ -98,6 +104,9 @@ export class Deck {
   show(lanes: readonly Lane[]): void {
     this.lanes = lanes;
     this.links = linksOf(lanes);
+    this.linkTimes = Float64Array.from(this.links, (link) => link.at);
+    this.names = new Map(lanes.map(({ session }) => [session.session_id, nameOf(session)]));
+    this.unpriced = unpricedWithChildren(lanes.map((lane) => lane.session));
     const now = this.now();
     let [first, last, most] = [Infinity, -Infinity, 0];
     this.hasOpen = false;
@@ -158,6 +167,9 @@ export class Deck {
       showsCost: this.showsCost,
       mostNanos: this.mostNanos,
       links: this.showsLinks ? this.links : [],
+      linkTimes: this.showsLinks ? this.linkTimes : NO_TIMES,
+      nameOfId: (id) => this.names.get(id) ?? null,
+      unpriced: this.unpriced,
       picked: this.picked,
       hovered: this.hovered,
     });

@@ -58,17 +58,18 @@ export function paintMap(
   pen.fillStyle = ink.of.card;
   pen.fillRect(0, 0, width, height);
   const step = width / BUCKETS;
+  const edge = (at: number) => Math.round(at * step);
   const high = height - 4;
   for (let at = 0; at < BUCKETS; at++) {
     const run = (runs[at]! / most) * high;
     const wait = (waits[at]! / most) * high;
     if (run > 0) {
       pen.fillStyle = ink.of.run;
-      pen.fillRect(at * step, height - run, step + 0.3, run);
+      pen.fillRect(edge(at), height - run, edge(at + 1) - edge(at), run);
     }
     if (wait > 0) {
       pen.fillStyle = ink.hatch.place;
-      pen.fillRect(at * step, height - run - wait, step + 0.3, wait);
+      pen.fillRect(edge(at), height - run - wait, edge(at + 1) - edge(at), wait);
     }
   }
   const x = (time: number) => ((time - first) / Math.max(1e-3, last - first)) * width;

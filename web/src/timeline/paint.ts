@@ -28,6 +28,12 @@ export interface Look {
   showsCost: boolean;
   mostNanos: number;
   links: readonly Link[];
+  /** When each link is. */
+  linkTimes: Float64Array;
+  /** How people call a session. */
+  nameOfId: (id: string) => string | null;
+  /** Model runs without a price, with those below. */
+  unpriced: ReadonlyMap<string, number>;
   /** The session and span that are chosen. */
   picked: { session: string | null; span: string | null };
   /** The line under the pointer; -1 if none. */
@@ -35,6 +41,8 @@ export interface Look {
 }
 
 type Pen = CanvasRenderingContext2D;
+
+const ID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 /** Draws everything. */
 export function paint(pen: Pen, ink: Ink, look: Look): void {
@@ -150,7 +158,7 @@ function life(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: num
       if (state === "BLOCKED" || state === "PAUSED") {
         const step = state === "PAUSED" ? 9 : 4;
         for (let x = x1; x < x2; x += step) pen.fillRect(x, bottom, Math.min(step / 2, x2 - x), 1.5);
-        if (density === "full" && x2 - x1 > 110) because(pen, ink, lane, reason, [from, until], x1, x2, y + height / 2 - 1);
+        if (density === "full" && x2 - x1 > 110) because(pen, ink, lane, named(reason, look), [from, until], x1, x2, y + height / 2 - 1);
       } else {
         pen.fillRect(x1, bottom, x2 - x1, 1.5);
       }
@@ -182,6 +190,9 @@ function plate(pen: Pen, ink: Ink, text: string, x: number, middle: number, heig
   pen.fillRect(x - 3, middle - height / 2, pen.measureText(text).width + 6, height);
   pen.fillStyle = ink.of.text;
 }
+
+/** A reason with names in the place of ids. */
+const named = (reason: string, look: Look) => reason.replace(ID, (id) => look.nameOfId(id) ?? id);
 
 /** Why it stands still, written where nothing else is drawn. */
 function because(
@@ -364,11 +375,14 @@ function heading(pen: Pen, ink: Ink, look: Look, line: Line): void {
   pen.fillStyle = ink.of.text;
   const { own_nanos, inclusive_nanos, unpriced_runs } = session.cost;
   let left = gutter - 12;
-  if (inclusive_nanos !== own_nanos) left = textBefore(pen, `\u03a3 ${cost(inclusive_nanos, 0)}`, left, middle) - 8;
+  const below = look.unpriced.get(session.session_id) ?? 0;
+  if (inclusive_nanos !== own_nanos || below > unpriced_runs) {
+    left = textBefore(pen, `\u03a3 ${cost(inclusive_nanos, below)}`, left, middle) - 8;
+  }
   pen.fillStyle = ink.of.soft;
   left = textBefore(pen, cost(own_nanos, unpriced_runs), left, middle);
   pen.fillStyle = ink.of.text;
-  const name = fitting(pen, nameOf(session), left - x - 34);
+  const name = fitting(pen, nameOf(session), left - x - 40);
   pen.fillText(name, x + 25, middle);
   const after = x + 25 + pen.measureText(name).width + 8;
   if (session.label !== null && session.role !== null && left - after > 40) {
@@ -380,7 +394,7 @@ function heading(pen: Pen, ink: Ink, look: Look, line: Line): void {
 
 function handovers(pen: Pen, ink: Ink, look: Look): void {
   const { scale, gutter, board } = look;
-  const from = lowerBound(Float64Array.from(look.links, (link) => link.at), scale.from);
+  const from = lowerBound(look.linkTimes, scale.from);
   pen.lineWidth = 1.2;
   for (let n = from; n < look.links.length; n++) {
     const link = look.links[n]!;

@@ -5,6 +5,7 @@ import type { ComponentChildren } from "preact";
 import type { Finding, Session, State } from "../api/shapes";
 import { cost, costInWords, moment, shortId, words } from "../format";
 import { href } from "../router";
+import { unpriced } from "../store";
 
 const MARKS: Record<State, string> = {
   ACTIVE: "\u25b6",
@@ -49,9 +50,9 @@ export function OwnCost({ session }: { session: Session }) {
 }
 
 export function InclusiveCost({ session }: { session: Session }) {
-  const { own_nanos, inclusive_nanos, unpriced_runs } = session.cost;
-  if (inclusive_nanos === own_nanos) return <OwnCost session={session} />;
-  return <span title={costInWords(inclusive_nanos, unpriced_runs)}>{cost(inclusive_nanos, unpriced_runs)}</span>;
+  const { inclusive_nanos, unpriced_runs } = session.cost;
+  const runs = unpriced.value.get(session.session_id) ?? unpriced_runs;
+  return <span title={costInWords(inclusive_nanos, runs)}>{cost(inclusive_nanos, runs)}</span>;
 }
 
 export function worst(findings: readonly Finding[]): Finding["severity"] | null {

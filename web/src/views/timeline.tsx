@@ -155,7 +155,6 @@ export function Timeline() {
       </Notice>
     );
   }
-  const following = deck.following.value;
   return (
     <div class={`deck ${pick === null ? "" : "has-panel"}`}>
       <div class="tools" role="toolbar" aria-label="Timeline">
@@ -165,18 +164,14 @@ export function Timeline() {
         <Toggle label="Links" title="Spawns and results between lanes" is={showsLinks} set={(is) => set({ links: is ? null : "off" })} />
         <Toggle label="List" title="The same as a list (l)" is={asList} set={(is) => set({ as: is ? "list" : null })} />
         <span class="gap" />
-        <Span deck={deck} />
-        <button type="button" onClick={() => deck.zoom(1 / 0.7)} aria-label="Zoom out" title="Zoom out (s)">{"\u2212"}</button>
-        <button type="button" onClick={() => deck.zoom(0.7)} aria-label="Zoom in" title="Zoom in (w)">+</button>
-        <Toggle label="All" title="All of time (0)" is={following === "all"} set={() => deck.follow("all")} />
-        <Toggle label="Live" title="Follow the present (f)" is={following === "present"} set={() => followPresent(deck)} />
+        {!asList && <Zooming deck={deck} />}
       </div>
       {damage.value.length > 0 && (
         <p class="damage" role="alert">
           Parts of the log cannot be read, and are missing here: {damage.value.join("; ")}
         </p>
       )}
-      <Overview deck={deck} lanes={all.value} now={now} />
+      {!asList && <Overview deck={deck} lanes={all.value} now={now} />}
       {asList ? (
         <LaneList board={deck.board.value} pick={pick} choose={(lane) => choose(lane, -1)} />
       ) : (
@@ -210,6 +205,18 @@ export function Timeline() {
       {hovered.value && <Card found={hovered.value.found} x={hovered.value.x} y={hovered.value.y} now={now()} />}
       <p class="unseen" aria-live="polite">{said.value}</p>
     </div>
+  );
+}
+
+function Zooming({ deck }: { deck: Deck }) {
+  return (
+    <>
+        <Span deck={deck} />
+        <button type="button" onClick={() => deck.zoom(1 / 0.7)} aria-label="Zoom out" title="Zoom out (s)">{"\u2212"}</button>
+        <button type="button" onClick={() => deck.zoom(0.7)} aria-label="Zoom in" title="Zoom in (w)">+</button>
+        <Toggle label="All" title="All of time (0)" is={deck.following.value === "all"} set={() => deck.follow("all")} />
+        <Toggle label="Live" title="Follow the present (f)" is={deck.following.value === "present"} set={() => followPresent(deck)} />
+    </>
   );
 }
 

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { RecordedEvent, Span } from "../api/shapes";
 import { session } from "../timeline/made";
 import { artifactsOf, gist } from "../ui/event";
+import { unpricedWithChildren } from "../unpriced";
 import { nested } from "./session/spans";
 import { forest } from "./tree";
 
@@ -45,4 +46,16 @@ test("an event of a family that nobody knows is told by its first facts", () => 
 
 test("artifacts of an event are those it names by hash", () => {
   expect(artifactsOf(event("x", { body_ref: "sha256:ab", other: "ab" }))).toEqual([["body_ref", "sha256:ab"]]);
+});
+
+test("what has no price below a session is told of it too, and a circle counts once", () => {
+  const unpriced = { own_nanos: 0, inclusive_nanos: 0, unpriced_runs: 2 };
+  const sums = unpricedWithChildren([
+    session("a"),
+    session("b", { parent_session_id: "a", cost: unpriced }),
+    session("c", { parent_session_id: "b", cost: unpriced }),
+    session("p", { parent_session_id: "q", cost: unpriced }),
+    session("q", { parent_session_id: "p" }),
+  ]);
+  expect(Object.fromEntries(sums)).toEqual({ a: 4, b: 4, c: 2, p: 2, q: 2 });
 });
