@@ -10,8 +10,9 @@ import { address, filterKey, filters } from "./router";
 import { type Lane, lanesOf } from "./timeline/lane";
 import { unpricedWithChildren } from "./unpriced";
 
-/** So many lanes are asked for at first; more when somebody wants them. */
-export const FIRST_LANES = 1000;
+/** So many lanes come before somebody wants more; the latest few of them come first, to be seen at once. */
+const FIRST_LANES = 1000;
+const AT_ONCE = 60;
 
 export type Standing = "loading" | "ready" | "failed";
 
@@ -44,8 +45,7 @@ async function load(): Promise<void> {
   standing.value = "loading";
   try {
     const found = new Map<string, Lane>();
-    const answer = await take({ ...filters.value, limit: FIRST_LANES }, found, mine.signal);
-    // A page may end early because of its spans; what is missing follows.
+    const answer = await take({ ...filters.value, limit: AT_ONCE }, found, mine.signal);
     let cursor = answer.next_cursor;
     while (cursor !== null && found.size < FIRST_LANES) {
       lanes.value = new Map(found);
