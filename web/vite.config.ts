@@ -1,14 +1,18 @@
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 // What is built is committed, and embedded in the program: few files, names that stay, nothing that depends on the
 // machine. A server in development passes questions on to a running `flightrec up`.
-const endWithNewline = {
+const endWithNewline: Plugin = {
   name: "end-with-newline",
-  generateBundle(_: unknown, bundle: Record<string, { type: string; code?: string; source?: string | Uint8Array }>) {
-    for (const file of Object.values(bundle)) {
-      if (typeof file.code === "string") file.code = `${file.code.trimEnd()}\n`;
-      else if (typeof file.source === "string") file.source = `${file.source.trimEnd()}\n`;
-    }
+  generateBundle: {
+    order: "post",
+    handler(_, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type === "chunk") file.code = `${file.code.trimEnd()}\n`;
+        else if (typeof file.source === "string") file.source = `${file.source.trimEnd()}\n`;
+      }
+    },
   },
 };
 

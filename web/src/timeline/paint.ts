@@ -205,10 +205,14 @@ function because(
   x2: number,
   y: number,
 ): void {
-  if (reason === "" || lane.waits.some((bar) => bar.start < until && bar.end > from)) return;
+  if (reason === "") return;
+  // Until a wait is drawn there, which says more.
+  const wait = lane.waits.find((bar) => bar.end > from && bar.start < until && bar.end - bar.start > (until - from) / 200);
+  const free = wait ? ((wait.start - from) / (until - from)) * (x2 - x1) : x2 - x1;
+  if (free < 90) return;
   pen.font = ink.smallFont;
   pen.fillStyle = ink.of.soft;
-  pen.fillText(fitting(pen, reason.replaceAll("_", " "), x2 - x1 - 12), x1 + 6, y);
+  pen.fillText(fitting(pen, reason.replaceAll("_", " "), free - 12), x1 + 6, y);
 }
 
 const WAIT_WORDS: Record<WaitCause, string> = { queue: "queued", place: "no place", rate: "rate limit" };
@@ -276,9 +280,8 @@ function spans(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: nu
       const status = STATUSES[spans.status[at]!]!;
       const nanos = spans.nanos[at]!;
       const isUnpriced = showsCost && kind === "model_run" && Number.isNaN(nanos) && status !== "open";
-      pen.fillStyle = isUnpriced
-        ? ink.unpriced
-        : ink.of[showsCost && !Number.isNaN(nanos) ? costColour(nanos, look.mostNanos) : spanColour(kind, status)];
+      const colour = showsCost && !Number.isNaN(nanos) ? costColour(nanos, look.mostNanos) : spanColour(kind, status);
+      pen.fillStyle = isUnpriced ? ink.unpriced : ink.of[colour];
       const inset = width > 3 && separated ? 0.75 : 0;
       pen.fillRect(x1, y + box.y, width - inset, box.height);
       if (isUnpriced) outline(pen, ink.of.soft, x1, y + box.y, width, box.height);
@@ -296,7 +299,7 @@ function spans(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: nu
         const text = fitting(pen, figure + spans.name[at]!, x2 - shown - 10);
         const middle = y + box.y + box.height / 2 + 0.5;
         if (isUnpriced) plate(pen, ink, text, shown + 5, middle, box.height - 2);
-        else pen.fillStyle = ink.of["on-bar"];
+        else pen.fillStyle = ink.of[colour === "cost-1" || colour === "cost-2" ? "text" : "on-bar"];
         pen.fillText(text, shown + 5, middle);
       }
     });
