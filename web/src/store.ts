@@ -79,6 +79,10 @@ function fail(error: unknown, mine: AbortController): void {
   if (standing.value === "loading") standing.value = "failed";
 }
 
+/** After an answer, nothing is asked for so many times as long as it took. */
+const REST_TIMES = 2;
+const rested = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
 /** Asks for the lanes that changed; never twice at a time, so that a slow answer is not outrun. */
 async function refresh(): Promise<void> {
   if (isAsking || standing.value !== "ready") return;
@@ -86,6 +90,7 @@ async function refresh(): Promise<void> {
   const mine = asking ?? new AbortController();
   try {
     while (lastSeq.value > seen && !mine.signal.aborted) {
+      const began = performance.now();
       const changed = new Map<string, Lane>();
       const asked = { ...filters.value, changed_since: seen, limit: FIRST_LANES };
       let answer = await take(asked, changed, mine.signal);
@@ -96,6 +101,8 @@ async function refresh(): Promise<void> {
       failure.value = null;
       if (changed.size > 0) lanes.value = new Map([...lanes.value, ...changed]);
       if (changed.size > 0) isStoreEmpty.value = false;
+      // Where much changes, the server has time for others as well.
+      await rested((performance.now() - began) * REST_TIMES);
     }
   } catch (error) {
     fail(error, mine);

@@ -12,12 +12,14 @@ export const lastSeq = signal(0);
 
 /** A pulse is passed on this long after the first event of it, so that a burst is one question. */
 const GATHER_MS = 250;
+const RETRY_MS = 3000;
 
 let source: EventSource | null = null;
 /** Where the stream was begun. */
 let begun = 0;
 let gathered = 0;
 let timer: ReturnType<typeof setTimeout> | null = null;
+let retry: ReturnType<typeof setTimeout> | null = null;
 
 /** Follows the record from a position on. */
 export function follow(fromSeq: number): void {
@@ -29,6 +31,8 @@ export function follow(fromSeq: number): void {
   });
   source.addEventListener("error", () => {
     link.value = "lost";
+    // A browser comes back by itself from a broken stream, but not from one that was refused.
+    if (source?.readyState === EventSource.CLOSED) retry ??= setTimeout(() => follow(Math.max(gathered, begun)), RETRY_MS);
   });
   source.addEventListener("message", (event) => {
     gathered = Math.max(gathered, Number(event.lastEventId));
@@ -44,8 +48,8 @@ function pulse(): void {
 export function stop(): void {
   source?.close();
   source = null;
-  if (timer !== null) clearTimeout(timer);
-  timer = null;
+  for (const one of [timer, retry]) if (one !== null) clearTimeout(one);
+  timer = retry = null;
 }
 
 /** A page that nobody sees asks for nothing; when it is seen again it takes up where it was. */

@@ -7,9 +7,11 @@ import { type Arrangement, type Board, type Line, arrange, lineAt } from "./boar
 import { type Ink, ink } from "./ink";
 import { unpricedWithChildren } from "../unpriced";
 import { type Lane, type WaitBar, endOf, nameOf } from "./lane";
+import { latest } from "./latest";
 import { type Link, linksOf } from "./links";
-import { AXIS_PX, type Look, paint, rowBox } from "./paint";
+import { AXIS_PX, type Look, paint } from "./paint";
 import { placeAt } from "./rows";
+import { rowBox } from "./strip";
 
 /** What is at a point. */
 export interface Found {
@@ -22,17 +24,19 @@ export interface Found {
   isInGutter: boolean;
 }
 
-/** How the window follows time: all of it, the present, or nothing. */
-export type Following = "all" | "present" | "nothing";
+/** How the window follows time: all of it, the latest burst of work, the present, or nothing. */
+export type Following = "all" | "latest" | "present" | "nothing";
 
 /** While work is open, the picture grows so often. */
 const GROW_MS = 60;
 const CALM_GROW_MS = 1000;
 
+/** Open work of which nothing was heard for so much longer than it took is not taken for live. */
+const LIVELY_MS = 60_000;
 const NO_TIMES = new Float64Array();
 
 export class Deck {
-  readonly following = signal<Following>("all");
+  readonly following = signal<Following>("latest");
   readonly board = signal<Board>({ lines: [], height: 0, places: new Map() });
   /** Moves with every frame that shows another stretch of time. */
   readonly window = signal<{ from: number; to: number }>({ from: 0, to: 1 });
@@ -50,6 +54,7 @@ export class Deck {
   private names: ReadonlyMap<string, string> = new Map();
   private unpriced: ReadonlyMap<string, number> = new Map();
   private showsLinks = true;
+  private burst: { first: number; last: number } | null = null;
   private hovered = -1;
   private scroller: HTMLElement = document.body;
   private pen: CanvasRenderingContext2D | null = null;
@@ -118,6 +123,7 @@ export class Deck {
     }
     if (lanes.length > 0) [this.first, this.last] = [first, Math.max(last, first + 1)];
     this.mostNanos = most;
+    this.burst = latest(lanes);
     this.rearrange();
   }
 
@@ -180,6 +186,9 @@ export class Deck {
   private followTime(now: number): void {
     if (this.following.value === "all") {
       this.scale = Scale.around(this.first, this.last, this.scale.width);
+    } else if (this.following.value === "latest" && this.burst) {
+      const end = this.hasOpen && now - this.burst.last < this.burst.last - this.burst.first + LIVELY_MS ? now : this.burst.last;
+      this.scale = Scale.around(this.burst.first, Math.max(end, this.burst.last), this.scale.width);
     } else if (this.following.value === "present") {
       const span = this.scale.to - this.scale.from;
       const to = now + span * 0.04;

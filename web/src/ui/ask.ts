@@ -10,22 +10,28 @@ export interface Answer<T> {
   isLoading: boolean;
 }
 
-/** How long answers that follow the record rest between two questions. */
+/** How long answers that follow the record rest between two questions, at least; */
 const REST_MS = 1000;
+/** and so many times as long as the last one took, so that a big answer leaves the server time for others. */
+const REST_TIMES = 4;
 
 export function useAnswer<T>(
   key: string,
   ask: (signal: AbortSignal) => Promise<T>,
-  { live = false }: { live?: boolean } = {},
+  { live = false, restMs = REST_MS }: { live?: boolean; restMs?: number } = {},
 ): Answer<T> {
   const [answer, setAnswer] = useState<Answer<T> & { key: string }>({ key, value: null, error: null, isLoading: true });
   useEffect(() => {
     const asking = new AbortController();
     let timer: ReturnType<typeof setTimeout> | null = null;
     let askedAt = -1;
+    let isAsking = false;
+    let rest = restMs;
     const askNow = async () => {
       timer = null;
+      isAsking = true;
       askedAt = lastSeq.peek();
+      const began = performance.now();
       try {
         const value = await ask(asking.signal);
         if (!asking.signal.aborted) setAnswer({ key, value, error: null, isLoading: false });
@@ -34,10 +40,12 @@ export function useAnswer<T>(
         const message = error instanceof TypeError ? "The server does not answer." : String((error as Error).message);
         setAnswer((last) => ({ key, value: last.key === key ? last.value : null, error: message, isLoading: false }));
       }
+      rest = Math.max(restMs, (performance.now() - began) * REST_TIMES);
+      isAsking = false;
       if (!asking.signal.aborted && live) again();
     };
     const again = () => {
-      if (timer === null && lastSeq.peek() > askedAt && askedAt >= 0) timer = setTimeout(() => void askNow(), REST_MS);
+      if (timer === null && !isAsking && lastSeq.peek() > askedAt) timer = setTimeout(() => void askNow(), rest);
     };
     setAnswer((last) => (last.key === key ? last : { key, value: null, error: null, isLoading: true }));
     void askNow();

@@ -1,7 +1,7 @@
 // The filters, the same on every view, and in the address.
 
 import { STATES, type Session } from "../api/shapes";
-import { words } from "../format";
+import { moment, none, words } from "../format";
 import { FILTERS, type Filter, filters, set } from "../router";
 
 const RANGES: readonly (readonly [string, string])[] = [
@@ -54,7 +54,7 @@ function Pick({ filter, of, name }: { filter: Filter; of: readonly string[]; nam
 export function Filters({ sessions }: { sessions: readonly Session[] }) {
   const is = filters.value;
   const since = is.since ?? "";
-  const ranges = RANGES.some(([value]) => value === since) ? RANGES : [...RANGES, [since, `since ${since}`] as const];
+  const ranges = RANGES.some(([value]) => value === since) ? RANGES : [...RANGES, [since, `since ${moment(since) === none ? since : moment(since)}`] as const];
   const isFiltered = FILTERS.some((filter) => is[filter] !== undefined);
   const clear = Object.fromEntries(FILTERS.map((filter) => [filter, null]));
   return (
@@ -87,7 +87,7 @@ export function Filters({ sessions }: { sessions: readonly Session[] }) {
       </label>
       {is.until !== undefined && (
         <button type="button" class="toggle" aria-pressed="true" onClick={() => set({ until: null }, "push")}>
-          until {is.until} {"\u2715"}
+          until {moment(is.until) === none ? is.until : moment(is.until)} {"\u2715"}
         </button>
       )}
       {isFiltered && (

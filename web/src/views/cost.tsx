@@ -42,7 +42,7 @@ function RateSection() {
       const ends = Array.from({ length: WINDOWS }, (_, n) => new Date(end - (WINDOWS - 1 - n) * 60_000).toISOString());
       return Promise.all(ends.map((at) => api.rate({ window: "60s", at }, signal)));
     },
-    { live: true },
+    { live: true, restMs: 5000 },
   );
   const last = value?.at(-1);
   return (

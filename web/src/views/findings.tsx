@@ -5,6 +5,8 @@ import type { Finding } from "../api/shapes";
 import { count, plural, words } from "../format";
 import { grouped } from "../group";
 import { href, param, set } from "../router";
+import { lanes } from "../store";
+import { nameOf } from "../timeline/lane";
 import { useAnswer } from "../ui/ask";
 import { IdLink, Loading, Notice, Severity, sessionHref } from "../ui/parts";
 
@@ -56,6 +58,17 @@ export function FindingsView() {
   );
 }
 
+/** A session by its name where that is known, and its id. */
+function Named({ id }: { id: string }) {
+  const lane = lanes.value.get(id);
+  return (
+    <span>
+      {lane && `${nameOf(lane.session)} `}
+      <IdLink id={id} />
+    </span>
+  );
+}
+
 const rank = (finding: Finding) => ["info", "warning", "error"].indexOf(finding.severity);
 const FIRST = 12;
 
@@ -70,7 +83,7 @@ function Kind({ kind, found, isChosen }: { kind: string; found: readonly Finding
       <ul class="plain">
         {shown.map((finding, n) => (
           <li key={n} class="finding-line">
-            {finding.session_id === null ? <span class="soft">the store</span> : <IdLink id={finding.session_id} />}
+            {finding.session_id === null ? <span class="soft">the store</span> : <Named id={finding.session_id} />}
             <span>{finding.detail}</span>
             {finding.session_id !== null && finding.seq !== null && (
               <a href={sessionHref(finding.session_id, { tab: "events", seq: String(finding.seq) })}>event {finding.seq}</a>

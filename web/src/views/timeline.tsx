@@ -136,6 +136,7 @@ export function Timeline() {
       { press: "d", does: "later", run: () => deck.pan(deck.scale.width * 0.15) },
       { press: "z", does: "zoom to what is chosen", run: () => picked && open({ lane: picked, span: at, wait: null } as Found) },
       { press: "0", does: "all of time", run: () => deck.follow("all") },
+      { press: "r", does: "the latest burst of work", run: () => deck.follow("latest") },
       { press: "f", does: "follow the present", run: () => followPresent(deck) },
       { press: "g", does: "group by something else", run: () => set({ group: next(GROUPINGS, grouping) }) },
       { press: "v", does: "denser, or not", run: () => set({ density: next(DENSITIES, density) }) },
@@ -209,11 +210,22 @@ export function Timeline() {
 }
 
 function Zooming({ deck }: { deck: Deck }) {
+  const only = () => {
+    const [since, until] = [deck.scale.from, deck.scale.to].map((at) => new Date(at).toISOString());
+    set({ since: since!, until: until!, from: null, to: null }, "push");
+    deck.follow("all");
+  };
   return (
     <>
+      {deck.following.value === "nothing" && (
+        <button type="button" class="quiet" title="Only sessions that were there in this stretch of time" onClick={only}>
+          Only this time
+        </button>
+      )}
         <Span deck={deck} />
         <button type="button" onClick={() => deck.zoom(1 / 0.7)} aria-label="Zoom out" title="Zoom out (s)">{"\u2212"}</button>
         <button type="button" onClick={() => deck.zoom(0.7)} aria-label="Zoom in" title="Zoom in (w)">+</button>
+        <Toggle label="Latest" title="The latest burst of work (r)" is={deck.following.value === "latest"} set={() => deck.follow("latest")} />
         <Toggle label="All" title="All of time (0)" is={deck.following.value === "all"} set={() => deck.follow("all")} />
         <Toggle label="Live" title="Follow the present (f)" is={deck.following.value === "present"} set={() => followPresent(deck)} />
     </>
