@@ -34,7 +34,7 @@ async function asked(url: string): Promise<{ ms: number; bytes: number }> {
 /** Pans and zooms as a person would, and takes the time between frames. */
 async function moved(page: Page, zoomTo: number): Promise<number[]> {
   return page.evaluate(async (zoomTo) => {
-    const canvas = document.querySelector<HTMLCanvasElement>(".scroller > canvas")!;
+    const canvas = document.querySelector<HTMLCanvasElement>(".scroller canvas")!;
     const scroller = document.querySelector<HTMLElement>(".scroller")!;
     const wheel = (options: WheelEventInit) => canvas.dispatchEvent(new WheelEvent("wheel", { bubbles: true, cancelable: true, clientX: 800, clientY: 500, ...options }));
     for (let n = 0; n < zoomTo; n++) wheel({ ctrlKey: true, deltaY: -60 });
@@ -62,7 +62,7 @@ async function measured(served: Served, what: string, density: string, zoomTo: n
   const browser = await chromium.launch({ executablePath: CHROMIUM.path, args: [...CHROMIUM.args, "--enable-precise-memory-info"] });
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   await page.goto(`${served.url}/?density=${density}`);
-  await page.waitForSelector(".scroller > canvas");
+  await page.waitForSelector(".scroller canvas");
   const first = await page.evaluate(
     () => new Promise<number>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now())))),
   );

@@ -2,6 +2,7 @@ import type { Page } from "@playwright/test";
 
 import { SHOTS, expect, test } from "./page";
 import { type Served, serve } from "./server";
+import { Workload, record } from "./workload";
 
 interface Session {
   session_id: string;
@@ -44,7 +45,7 @@ test.describe("a run that goes on", () => {
     await expect(page.getByRole("cell", { name: "researcher" }).first()).toBeVisible();
     await expect(page.getByRole("cell", { name: /2 of 2 sessions of model/ }).first()).toBeVisible();
     await page.getByRole("button", { name: "List" }).click();
-    await expect(page.locator(".scroller > canvas")).toBeVisible();
+    await expect(page.locator(".scroller canvas")).toBeVisible();
     await page.screenshot({ path: `${SHOTS}/live-light.png` });
   });
 
@@ -115,7 +116,7 @@ test("filters are in the address, and an address is a view", async ({ page, serv
 
 test("zoom, pan and minimap, by wheel, mouse and keys", async ({ page, served }) => {
   await page.goto(served.url);
-  const canvas = page.locator(".scroller > canvas");
+  const canvas = page.locator(".scroller canvas");
   await expect(canvas).toBeVisible();
   await page.mouse.move(900, 300);
   await page.keyboard.down("Control");
@@ -157,7 +158,7 @@ test("two fingers zoom, one moves", async ({ browser, served }) => {
   const context = await browser.newContext({ hasTouch: true, viewport: { width: 1024, height: 768 } });
   const page = await context.newPage();
   await page.goto(served.url);
-  await expect(page.locator(".scroller > canvas")).toBeVisible();
+  await expect(page.locator(".scroller canvas")).toBeVisible();
   const client = await context.newCDPSession(page);
   const touch = (type: string, points: readonly [number, number][]) =>
     client.send("Input.dispatchTouchEvent", { type: type as "touchStart", touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
@@ -175,7 +176,7 @@ test("two fingers zoom, one moves", async ({ browser, served }) => {
 
 test("a click on the picture chooses what lies there", async ({ page, served }) => {
   await page.goto(`${served.url}/?group=none`);
-  const canvas = page.locator(".scroller > canvas");
+  const canvas = page.locator(".scroller canvas");
   await expect(canvas).toBeVisible();
   const box = (await canvas.boundingBox())!;
   // The first lane's name, below the axis.
@@ -185,4 +186,26 @@ test("a click on the picture chooses what lies there", async ({ page, served }) 
   await expect(panel.getByRole("heading", { level: 2 })).toHaveText("first-coder");
   await page.keyboard.press("Escape");
   await expect(panel).toBeHidden();
+});
+
+test("many lanes: the last is reached, and folding hides what lies below", async ({ page }) => {
+  const served = await serve();
+  await record(served.url, new Workload({ sessions: 240, runs: 3 }).events());
+  await page.goto(served.url);
+  await expect(page.getByText("240 sessions")).toBeVisible();
+  const scroller = page.locator(".scroller");
+  // Each lane is higher than 30 pixels, so less would leave the last ones out of reach.
+  expect(await scroller.evaluate((box) => box.scrollHeight)).toBeGreaterThan(240 * 30);
+  await page.keyboard.press("ArrowUp");
+  await expect(page).toHaveURL(/pick=/);
+  await expect.poll(() => scroller.evaluate((box) => box.scrollTop)).toBeGreaterThan(6000);
+  const canvas = (await page.locator(".scroller canvas").boundingBox())!;
+  const box = (await scroller.boundingBox())!;
+  expect(Math.abs(canvas.y - box.y)).toBeLessThan(2);
+  const before = await scroller.evaluate((box) => box.scrollHeight);
+  await scroller.evaluate((box) => (box.scrollTop = 0));
+  // The heading of the first group.
+  await page.mouse.click(canvas.x + 60, canvas.y + 28 + 13);
+  await expect.poll(() => scroller.evaluate((box) => box.scrollHeight)).toBeLessThan(before - 30 * 30);
+  await served.stop();
 });

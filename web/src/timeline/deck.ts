@@ -80,6 +80,7 @@ export class Deck {
       this.size = { width, height, scale };
       canvas.width = Math.round(width * scale);
       canvas.height = Math.round(height * scale);
+      canvas.style.height = `${height}px`;
       this.gutter = Math.round(Math.min(340, Math.max(150, width * 0.27)));
       this.scale = this.scale.resized(Math.max(50, width - this.gutter));
       this.recolour();

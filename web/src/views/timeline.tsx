@@ -184,12 +184,17 @@ export function Timeline() {
           aria-roledescription="timeline"
           aria-label={`Timeline of ${plural(all.value.length, "session")}. Arrow keys go through lanes and spans; the button List shows the same as a table.`}
         >
-          <canvas ref={canvas} aria-hidden="true" />
-          <div class="spacer" style={{ height: `${deck.board.value.height + AXIS_PX + 24}px` }} />
-          {chosen.value && (
-            <div class="chosen" aria-hidden="true" style={{ left: `${deck.gutterPx + chosen.value.from}px`, width: `${chosen.value.to - chosen.value.from}px` }} />
-          )}
+          <div class="board" style={{ height: `${deck.board.value.height + AXIS_PX + 24}px` }}>
+            <canvas ref={canvas} aria-hidden="true" />
+          </div>
         </div>
+      )}
+      {chosen.value && !asList && (
+        <div
+          class="chosen"
+          aria-hidden="true"
+          style={{ marginLeft: `${deck.gutterPx + chosen.value.from}px`, width: `${chosen.value.to - chosen.value.from}px` }}
+        />
       )}
       {pick !== null && <Panel session={pick} span={span} close={() => choose(null, -1)} />}
       <div class="foot">
