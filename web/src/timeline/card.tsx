@@ -28,7 +28,11 @@ function lines({ lane, span, wait, line }: Found, now: number): Lines | null {
     const [start, end] = [spans.start[span]!, spans.end[span]!];
     const status = STATUSES[spans.status[span]!]!;
     const facts: [string, string][] = [
-      ["Took", end === Infinity ? `${duration(now - start)}, and goes on` : duration(end - start)],
+      end !== Infinity
+        ? ["Took", duration(end - start)]
+        : lane.isOpen
+          ? ["So far", duration(now - start)]
+          : ["Open", `nothing heard for ${duration(now - lane.last)}`],
       ["Start", clock(start, true)],
       ["Status", status],
     ];

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Wait } from "../api/shapes";
-import { endOf } from "./lane";
+import { SILENT_MS, endOf } from "./lane";
 import { linksOf } from "./links";
 import { ORIGIN, at, lane } from "./made";
 
@@ -22,6 +22,12 @@ test("open work ends at the present, and with its session at the latest", () => 
   expect([open.isOpen, open.spans.end[0], endOf(open, ORIGIN + 900)]).toEqual([true, Number.POSITIVE_INFINITY, ORIGIN + 900]);
   const over = lane("s", [{ start: 0, end: null }], { state: "FAILED", ended_at: at(70), waits: [wait(3, null, "model")] });
   expect([over.isOpen, over.spans.end[0], over.waits[0]?.end, endOf(over, ORIGIN + 900)]).toEqual([false, ORIGIN + 70, ORIGIN + 70, ORIGIN + 70]);
+});
+
+test("open work of which nothing was heard for hours ends where it was last heard of", () => {
+  const facts = { state: "ACTIVE", created_at: at(-SILENT_MS), updated_at: at(-SILENT_MS), ended_at: null, open_spans: 1 } as const;
+  const found = lane("s", [{ start: -SILENT_MS, end: null }], facts);
+  expect([found.isOpen, endOf(found, ORIGIN + 900)]).toEqual([false, ORIGIN - SILENT_MS]);
 });
 
 test("an unknown price is not a price of zero", () => {

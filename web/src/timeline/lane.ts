@@ -62,6 +62,9 @@ function causeOf(wait: Wait): WaitCause {
   return wait.limit === null || RATES.has(wait.limit) ? "rate" : "place";
 }
 
+/** Open work of which nothing was heard for so long is drawn to where it was last heard of: its process may be gone. */
+export const SILENT_MS = 6 * 3_600_000;
+
 export const isTerminal = (session: Session) =>
   session.state === "COMPLETED" || session.state === "FAILED" || session.state === "CANCELLED";
 
@@ -96,7 +99,7 @@ function spansOf(columns: SpanColumns, origin: number, words: readonly string[])
   return spans;
 }
 
-export function laneOf(answer: LaneAnswer, origin: number, words: readonly string[]): Lane {
+export function laneOf(answer: LaneAnswer, origin: number, words: readonly string[], now: number): Lane {
   const { session } = answer;
   const spans = spansOf(answer.spans, origin, words);
   const ended = isTerminal(session) ? millis(session.ended_at ?? session.updated_at) : Number.NaN;
@@ -129,6 +132,7 @@ export function laneOf(answer: LaneAnswer, origin: number, words: readonly strin
     waitedMs: 0,
   };
   measure(lane);
+  lane.isOpen &&= now - lane.last < SILENT_MS;
   return lane;
 }
 
@@ -151,7 +155,8 @@ function measure(lane: Lane): void {
 
 export function lanesOf(answer: TimelineAnswer): Lane[] {
   const origin = millis(answer.origin);
-  return answer.items.map((item) => laneOf(item, origin, answer.words));
+  const now = millis(answer.now);
+  return answer.items.map((item) => laneOf(item, origin, answer.words, now));
 }
 
 /** Where a lane ends on the screen: at the present if it is open. */

@@ -66,5 +66,5 @@ export function columns(spans: readonly MadeSpan[]): SpanColumns {
 export function lane(id: string, spans: readonly MadeSpan[], more: Partial<Session> & Partial<Pick<LaneAnswer, "waits" | "states" | "handovers">> = {}): Lane {
   const { waits = [], states = [], handovers = [], ...facts } = more;
   const words = spans.map((span) => span.name ?? "work");
-  return laneOf({ session: session(id, facts), states, waits, handovers, spans: columns(spans) }, ORIGIN, words);
+  return laneOf({ session: session(id, facts), states, waits, handovers, spans: columns(spans) }, ORIGIN, words, ORIGIN + 1000);
 }

@@ -154,6 +154,9 @@ function handovers(pen: Pen, ink: Ink, look: Look): void {
     const [y1, y2] = [topOf(look, one) + one.height / 2, topOf(look, two) + two.height / 2];
     if (Math.max(y1, y2) < AXIS_PX || Math.min(y1, y2) > look.height) continue;
     const isOfPicked = link.from === look.picked.session || link.to === look.picked.session;
+    // Where lanes are thin as threads, links of all of them would hide them.
+    if (look.density === "dense" && !isOfPicked) continue;
+    pen.globalAlpha = isOfPicked ? 1 : 0.75;
     const x = gutter + scale.x(link.at);
     const bow = link.kind === "spawn" ? -9 : 9;
     pen.strokeStyle = isOfPicked ? ink.of.text : ink.of.accent;
@@ -170,6 +173,7 @@ function handovers(pen: Pen, ink: Ink, look: Look): void {
     pen.lineTo(x - 3.5 + (link.kind === "spawn" ? 0 : 7), y2 + 3);
     pen.fill();
   }
+  pen.globalAlpha = 1;
 }
 
 function present(pen: Pen, ink: Ink, { scale, gutter, now, height }: Look): void {
