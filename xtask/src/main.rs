@@ -23,6 +23,7 @@ mod python;
 mod sabotage;
 mod suite;
 mod tidy;
+mod web;
 mod workspace;
 
 use error::Error;
@@ -40,7 +41,7 @@ const CHORES: &[Chore] = &[
     Chore {
         name: "test",
         options: "[--quick] [--local-model DIR]",
-        does: "every check, in order; --quick leaves out the fault runs, the fuzz smoke, otel-python and lake; --local-model adds that check",
+        does: "every check, in order; --quick leaves out the fault runs, the fuzz smoke, otel-python, lake and web; --local-model adds that check",
         run: suite::run,
     },
     Chore {
@@ -72,6 +73,12 @@ const CHORES: &[Chore] = &[
         options: "",
         does: "two nodes push to a store of objects; Spark, ClickHouse, DuckDB and Polars answer over both alike",
         run: lake::run,
+    },
+    Chore {
+        name: "web",
+        options: "[--write] [--measure]",
+        does: "check, build and test the page in a browser; --write replaces web/dist; --measure prints how fast it is",
+        run: web::run,
     },
     Chore {
         name: "local-model",

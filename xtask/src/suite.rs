@@ -11,6 +11,7 @@ use crate::otel_python;
 use crate::process::{Job, Stopwatch};
 use crate::sabotage;
 use crate::tidy;
+use crate::web;
 use crate::workspace::{Side, Workspace};
 
 /// How a step is done.
@@ -99,6 +100,12 @@ const STEPS: &[Step] = &[
         does: "what two nodes pushed is answered alike by Spark, ClickHouse, DuckDB and Polars",
         when: When::FullOnly,
         action: Action::Chore(lake::run, &[], "cargo xtask lake"),
+    },
+    Step {
+        name: "web",
+        does: "the page is what its source builds to, and does in a browser what it should",
+        when: When::FullOnly,
+        action: Action::Chore(web::run, &[], "cargo xtask web"),
     },
     Step {
         name: "side-clippy",
@@ -232,7 +239,7 @@ mod tests {
     #[test]
     fn quick_says_loudly_what_it_leaves_out() {
         let notice = quick_notice();
-        for name in ["otel-python", "lake", "sim", "sabotage", "fuzz-smoke"] {
+        for name in ["otel-python", "lake", "web", "sim", "sabotage", "fuzz-smoke"] {
             assert!(notice.contains(name), "{name} is not named in: {notice}");
         }
         assert!(notice.contains("NOT A FULL RUN"));

@@ -33,6 +33,7 @@ mod error;
 mod fold;
 mod id_file;
 mod identity;
+pub mod lanes;
 mod log;
 mod named;
 mod open;

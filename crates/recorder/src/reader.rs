@@ -269,7 +269,7 @@ impl Reader {
     }
 
     /// Which ids stand for a session, or for any.
-    fn stand_ins(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Arc<str>> {
+    pub(crate) fn stand_ins(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Arc<str>> {
         let projection = self.projection();
         let Some(session) = session else { return projection.stand_ins() };
         let Some(root) = projection.find(session) else { return FxHashMap::default() };
@@ -277,7 +277,7 @@ impl Reader {
     }
 
     /// Whether a session shares its id with its agents, or which do.
-    fn sharing(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Told> {
+    pub(crate) fn sharing(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Told> {
         let projection = self.projection();
         match session {
             Some(session) => projection.sharing(projection.find(session).into_iter()),

@@ -20,9 +20,10 @@ use crate::problem::{Kind, Problem};
 pub(crate) type Content = UnsyncBoxBody<Bytes, Infallible>;
 
 /// The one policy of every answer: scripts, styles and requests of this origin alone, nothing inline,
-/// nothing framed, no form that leads anywhere.
+/// nothing framed, no form that leads anywhere, no text that a script could turn into markup.
 pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// What every answer has. There is no header in here, and none anywhere, that would let another origin read one.
 const ON_EVERY_ANSWER: [(HeaderName, HeaderValue); 6] = [

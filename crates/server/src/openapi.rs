@@ -78,7 +78,7 @@ fn parameters(route: &Route) -> Vec<Value> {
     });
     let of_query = route.parameters().map(|parameter| {
         let schema = match (parameter.name, parameter.repeats) {
-            ("limit" | "from_seq", _) => json!({"type": "integer", "minimum": 1}),
+            ("limit" | "from_seq" | "changed_since", _) => json!({"type": "integer", "minimum": 1}),
             (_, true) => json!({"type": "array", "items": {"type": "string"}}),
             (_, false) => json!({"type": "string"}),
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyper::Method;
 
 use crate::answer::Answer;
-use crate::api::{Question, events, giving, lists, sessions};
+use crate::api::{Question, events, giving, lists, sessions, timeline};
 use crate::app::App;
 use crate::front::Given;
 use crate::intake::Signal;
@@ -144,6 +144,11 @@ const KIND: &[Parameter] = &[many("kind", "With this code or type; `*` at the en
 const FROM_SEQ: &[Parameter] = &[one("from_seq", "From this position of the record on.")];
 const OVERLAPS: &[Parameter] =
     &[one("overlaps", "FROM..TO: under way at some time in this range; either end may be left out.")];
+const SPAN: &[Parameter] = &[one("span", "Of this span, by its id.")];
+const FAMILY: &[Parameter] =
+    &[one("session", "This session, all above it and all below it; a unique beginning of its id.")];
+const CHANGED: &[Parameter] =
+    &[one("changed_since", "Lanes with events after this position of the record, and the lanes above those.")];
 const BY: &[Parameter] = &[one("by", "What to sum up by: session, wp, role, model or provider.")];
 const FINDING: &[Parameter] = &[many("kind", "Findings of this kind, such as orphan_parent.")];
 const WINDOW: &[Parameter] = &[
@@ -202,7 +207,7 @@ pub(crate) static ROUTES: &[Route] = &[
     get(
         "/api/v1/events",
         "Events, in the order of the record.",
-        &[OF_SESSION, KIND, FROM_SEQ, TIME, SESSIONS, PAGE],
+        &[OF_SESSION, SPAN, KIND, FROM_SEQ, TIME, SESSIONS, PAGE],
         "events",
         Action::Ask(events::list),
     ),
@@ -224,7 +229,7 @@ pub(crate) static ROUTES: &[Route] = &[
     get(
         "/api/v1/sessions/{id}/events",
         "The events of one session.",
-        &[KIND, FROM_SEQ, TIME, PAGE],
+        &[SPAN, KIND, FROM_SEQ, TIME, PAGE],
         "events",
         Action::Ask(events::list),
     ),
@@ -256,6 +261,13 @@ pub(crate) static ROUTES: &[Route] = &[
         &[OF_SESSION, OVERLAPS, TIME, SESSIONS, PAGE],
         "spans",
         Action::Ask(lists::spans),
+    ),
+    get(
+        "/api/v1/timeline",
+        "Lanes: sessions over time with their spans in columns, their waits and their states; latest first.",
+        &[FAMILY, CHANGED, TIME, SESSIONS, PAGE],
+        "timeline",
+        Action::Ask(timeline::timeline),
     ),
     get(
         "/api/v1/costs",

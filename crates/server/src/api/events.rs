@@ -1,5 +1,6 @@
 //! Events: what happened, in the order of the record.
 
+use flightrec_events::SpanId;
 use flightrec_recorder::journal::ReadError as JournalReadError;
 use flightrec_recorder::query::EventFilter;
 use flightrec_recorder::{ReadError, RecordedEvent};
@@ -17,6 +18,7 @@ const LIST: &str = "events";
 pub(crate) fn list(question: &Question) -> Result<Answer, Problem> {
     let limit = limit(question)?;
     let (filter, scope) = filter(question)?;
+    let span = OfSpan(question.read("span", SpanId::parse_text)?);
     let mut json = b"{\"items\":[".to_vec();
     let mut items = 0;
     let mut last_seq = None;
@@ -24,7 +26,7 @@ pub(crate) fn list(question: &Question) -> Result<Answer, Problem> {
     let mut damage = Vec::new();
     for event in question.reader().events(&filter) {
         let Some(event) = readable(event, &mut damage)? else { continue };
-        if !scope.takes(event.event.model_session_id.as_ref().map(AsRef::as_ref)) {
+        if !scope.takes(event.event.model_session_id.as_ref().map(AsRef::as_ref)) || !span.takes(&event) {
             continue;
         }
         if items == limit {
@@ -46,6 +48,15 @@ pub(crate) fn list(question: &Question) -> Result<Answer, Problem> {
     }
     json.push(b'}');
     Ok(Answer::content("application/json", json))
+}
+
+/// The events of one span, or all: an event that names no activity belongs to its session's own span.
+struct OfSpan(Option<SpanId>);
+
+impl OfSpan {
+    fn takes(&self, event: &RecordedEvent) -> bool {
+        self.0.is_none() || event.event.activity_span_id.or(event.event.session_span_id) == self.0
+    }
 }
 
 /// The events that are wanted. One of the positions may come from a cursor.

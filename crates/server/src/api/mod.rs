@@ -5,6 +5,7 @@
 //! - `page`, `places`: one page of a list at a time, and the cursor that finds the next
 //! - `sessions`, `events`, `lists`: the answers
 //! - `given`, `giving`: events and content that are handed in
+//! - `timeline`: many sessions with all their spans, in columns
 //! - `stream`: events as they are recorded
 //! - `schemas`: the shapes, for the description of the API
 
@@ -19,5 +20,6 @@ mod question;
 pub(crate) mod schemas;
 pub(crate) mod sessions;
 pub(crate) mod stream;
+pub(crate) mod timeline;
 
 pub(crate) use question::Question;

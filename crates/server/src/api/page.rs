@@ -43,19 +43,46 @@ impl<T> Page<T> {
     pub(super) fn of<P: Place>(
         question: &Question,
         list: &str,
+        items: Vec<T>,
+        place: impl Fn(&T) -> P,
+    ) -> Result<Self, Problem> {
+        Self::within(question, list, items, place, |_| 0, 0)
+    }
+
+    /// The same, but a page ends before the item with which it would weigh more than `most`; it has one at least.
+    pub(super) fn within<P: Place>(
+        question: &Question,
+        list: &str,
         mut items: Vec<T>,
         place: impl Fn(&T) -> P,
+        weigh: impl Fn(&T) -> u64,
+        most: u64,
     ) -> Result<Self, Problem> {
         let limit = limit(question)?;
         items.sort_by_cached_key(&place);
         let after = after::<P>(question, list)?;
         let begin = after.map_or(0, |after| items.partition_point(|item| place(item) <= after));
         let mut items = items.split_off(begin);
-        let has_more = items.len() > limit;
-        items.truncate(limit);
+        let fitting = limit.min(light(items.iter().map(weigh), most));
+        let has_more = items.len() > fitting;
+        items.truncate(fitting);
         let next_cursor = items.last().filter(|_| has_more).map(|last| cursor(list, &place(last)));
         Ok(Self { items, next_cursor })
     }
+
+    /// The items, and the cursor that finds what follows.
+    pub(super) fn into_parts(self) -> (Vec<T>, Option<String>) {
+        (self.items, self.next_cursor)
+    }
+}
+
+/// How many items from the first on weigh no more than `most` together; one at least.
+fn light(weights: impl Iterator<Item = u64>, most: u64) -> usize {
+    let sums = weights.scan(0_u64, |sum, weight| {
+        *sum = sum.saturating_add(weight);
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= most).count().max(1)
 }
 
 /// The place that the client's cursor holds.
@@ -91,6 +118,13 @@ mod tests {
     use super::super::places::{BySeq, ByStart};
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_page_ends_before_it_gets_too_heavy_but_is_never_empty() {
+        let of = |weights: &[u64], most| light(weights.iter().copied(), most);
+        assert_eq!([of(&[3, 4, 5], 7), of(&[3, 4, 5], 12), of(&[9, 1], 7), of(&[u64::MAX, u64::MAX], 7)], [2, 3, 1, 1]);
+        assert_eq!(of(&[0, 0, 0], 0), 3);
+    }
 
     #[test]
     fn a_cursor_is_good_for_its_own_list_only() {

@@ -12,3 +12,4 @@ mod served;
 mod stopping;
 mod streams;
 mod telemetry;
+mod timeline;
