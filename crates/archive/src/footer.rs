@@ -3,6 +3,7 @@
 //! It is read once, with its digest checked, and kept.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flightrec_journal::{ChainHash, Seq, StoreId};
@@ -42,7 +43,7 @@ pub(crate) const MAGIC: &[u8; 4] = b"PAR1";
 pub(crate) struct Footer {
     pub(crate) facts: Facts,
     pub(crate) groups: Vec<Group>,
-    metadata: ParquetMetaData,
+    pub(crate) metadata: Arc<ParquetMetaData>,
     /// The column of the file behind each place of the schema.
     columns: Vec<Option<usize>>,
 }
@@ -140,6 +141,7 @@ impl Footer {
         let tail = Tail { from, bytes };
         let metadata =
             ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(&tail)?;
+        let metadata = Arc::new(metadata);
         let facts = facts(&metadata, from)?;
         let places = SCHEMA.places_of(metadata.file_metadata().schema_descr());
         let places = places.map_err(|name| Refused::Newer(format!("it has a column `{name}`")))?;

@@ -12,6 +12,7 @@
 //! | `blocks` | what the hash chain needs beside the rows |
 //! | `footer`, `segment`, `checked`, `slice` | a file, opened; its pages, checked and read |
 //! | `session`, `log` | its events by session, and in the order of the log |
+//! | `table`, `export` | the columns for engines; events to a file of their own |
 //! | `entry`, `manifest` | which segments there are: the one file that decides it |
 //!
 //! Limits: a segment is sorted in memory, about 160 bytes an event; half a million events a segment is what the recorder
@@ -22,6 +23,7 @@ mod checked;
 mod column;
 mod entry;
 mod error;
+mod export;
 mod footer;
 mod hex;
 mod log;
@@ -34,6 +36,7 @@ mod session;
 mod sink;
 mod slice;
 mod strings;
+mod table;
 mod values;
 mod varint;
 mod writer;
@@ -41,8 +44,11 @@ mod writer;
 pub use blocks::{BlockEntry, Kept};
 pub use entry::SegmentEntry;
 pub use error::{ManifestError, ReadError, SealError};
+pub use export::{EventsFile, ExportError};
 pub use log::{LogBlock, SegmentLog};
 pub use manifest::Manifest;
 pub use seal::{Seal, SealedBlock};
 pub use segment::Segment;
 pub use session::{ArchivedEvent, Rows};
+pub use table::{ColumnType, TableColumn, TableRows, table_columns};
+pub use values::Value;
