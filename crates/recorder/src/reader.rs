@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use flightrec_archive::ArchivedEvent;
+use flightrec_archive::{ArchivedEvent, Manifest, Segment, SegmentEntry};
 use flightrec_events::{CheckedEvent, Registry, Timestamp};
-use flightrec_journal::{Block, BlockRef, DiskStorage, Seq, Storage};
+use flightrec_journal::{Block, BlockRef, DiskStorage, Seq, Storage, StoreId};
 use rustc_hash::FxHashMap;
 
 use crate::artifacts::Artifacts;
@@ -19,7 +19,7 @@ use crate::query::{EventFilter, SessionFilter, SpanFilter};
 use crate::selection::Events;
 use crate::store::StoreFiles;
 use crate::view::{
-    CostRow, Finding, FindingKind, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
+    CostRow, Finding, FindingKind, MessageView, ModelRunView, RateView, SessionDetail, SessionView, SpanView, TreeView,
 };
 
 /// How many verified blocks are held for the next question, and how many bytes of records at most; the
@@ -155,6 +155,24 @@ impl Reader {
         self.files.registry()
     }
 
+    /// Which store it is.
+    pub const fn store_id(&self) -> StoreId {
+        self.files.id
+    }
+
+    /// What is sealed at this moment, and where the journal begins behind it.
+    pub fn manifest(&self) -> Manifest {
+        self.log.view().manifest.clone()
+    }
+
+    /// A sealed segment, opened if it is not.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it cannot be read, or is not what was sealed.
+    pub fn segment(&self, entry: &SegmentEntry) -> Result<Arc<Segment>, ReadError> {
+        self.log.segment(entry)
+    }
+
     /// Content by its hash.
     pub const fn artifacts(&self) -> &Artifacts {
         &self.artifacts
@@ -214,6 +232,14 @@ impl Reader {
         let forest = SpawnForest::new(&projection);
         let views = projection.listed().map(|at| forest.view(at)).filter(|view| filter.takes(view)).collect();
         filter.arrange(views)
+    }
+
+    /// One session, by its whole id.
+    pub fn session_view(&self, id: &str) -> Option<SessionView> {
+        let projection = self.projection();
+        let at = projection.find(id)?;
+        let is_listed = projection.listed().any(|listed| listed == at);
+        is_listed.then(|| SpawnForest::new(&projection).view(at))
     }
 
     /// Everything about one session, named by its id or a unique beginning of it.
@@ -326,8 +352,17 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if events cannot be read.
     pub fn spans(&self, filter: &SpanFilter) -> Result<Vec<SpanView>, ReadError> {
+        self.spans_and_gaps(filter).map(|(spans, _)| spans)
+    }
+
+    /// The spans that pass a filter, and the places of the log that could not be read for them.
+    ///
+    /// # Errors
+    /// [`ReadError`] if events cannot be read, damage apart.
+    pub fn spans_and_gaps(&self, filter: &SpanFilter) -> Result<(Vec<SpanView>, Vec<Finding>), ReadError> {
         let events = EventFilter { session: filter.session.clone(), ..EventFilter::default() };
-        Ok(filter.arrange(self.fold_details(&events)?.0.into_spans()))
+        let (fold, gaps) = self.fold_details(&events)?;
+        Ok((filter.arrange(fold.into_spans()), gaps))
     }
 
     /// A session's thread, in the order of the log; of all sessions with `None`.
@@ -335,7 +370,16 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if events cannot be read.
     pub fn messages(&self, session: Option<Arc<str>>) -> Result<Vec<MessageView>, ReadError> {
-        Ok(self.fold_details(&EventFilter { session, ..EventFilter::default() })?.0.into_messages())
+        self.messages_and_gaps(session).map(|(messages, _)| messages)
+    }
+
+    /// A session's thread, or those of all, and the places of the log that could not be read for them.
+    ///
+    /// # Errors
+    /// [`ReadError`] if events cannot be read, damage apart.
+    pub fn messages_and_gaps(&self, session: Option<Arc<str>>) -> Result<(Vec<MessageView>, Vec<Finding>), ReadError> {
+        let (fold, gaps) = self.fold_details(&EventFilter { session, ..EventFilter::default() })?;
+        Ok((fold.into_messages(), gaps))
     }
 
     /// Usage and cost by a key, of the sessions that pass a filter; largest cost first.
@@ -346,6 +390,16 @@ impl Reader {
         }
         let forest = SpawnForest::new(&projection);
         projection.cost_rows(key, &|at| filter.takes(&forest.view(at)))
+    }
+
+    /// The model runs of one session, by its whole id, or of all: each once, however often it was reported. Summed up
+    /// they are the answers of [`cost`](Self::cost).
+    pub fn model_runs(&self, session: Option<&str>) -> Vec<ModelRunView> {
+        let projection = self.projection();
+        match session {
+            None => projection.model_runs(None),
+            Some(id) => projection.find(id).map_or_else(Vec::new, |at| projection.model_runs(Some(at))),
+        }
     }
 
     /// The rate of use over the window that ends at `now`.
@@ -402,6 +456,11 @@ impl Reader {
     pub fn ids_of(&self, session: &str) -> Vec<Arc<str>> {
         let projection = self.projection();
         projection.find(session).map_or_else(Vec::new, |root| projection.ids_of(root))
+    }
+
+    /// The ids that stand for another session, each with that session's id.
+    pub fn standing_in(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        self.projection().stand_ins().into_iter().collect()
     }
 
     /// The findings that concern no single session, such as lost parts of the log.

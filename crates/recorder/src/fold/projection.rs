@@ -157,6 +157,11 @@ impl Projection {
         }
     }
 
+    /// Every charge that stands in an account, of the session of its report.
+    pub(crate) fn charges(&self) -> impl Iterator<Item = &Charge> {
+        self.ledger.charges()
+    }
+
     /// Takes in that an id belongs to another.
     fn link(&mut self, index: u32, event: &Event, linked: &SessionLinked) {
         let (target, _) = self.session_index(&linked.target_session_id);
