@@ -25,6 +25,7 @@ const COMMANDS: &[&str] = &[
     "import claude-code",
     "import codex",
     "export",
+    "sql",
     "seal",
     "hold",
     "checkpoint",
@@ -55,7 +56,7 @@ fn every_command_has_help_with_examples() {
         assert_eq!(help.stderr, "");
     }
     // What comes with later versions is not there as a promise.
-    for absent in ["sql", "retain"] {
+    for absent in ["retain"] {
         assert!(!top.lines().any(|line| line.trim_start().starts_with(&format!("{absent} "))), "{absent}");
         ran(&[absent]).code(2);
     }
