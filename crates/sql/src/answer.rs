@@ -1,5 +1,6 @@
 //! Rows on their way out.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -50,14 +51,12 @@ impl Answer {
         task: JoinHandle<()>,
     ) -> Result<Self, SqlError> {
         let mut answer = Self { columns: Vec::new(), rows, task, end: None };
-        match begun.await {
-            Ok(columns) => answer.columns = columns,
-            Err(_) => {
-                answer.next().await?;
-                return Err(unfinished());
-            }
+        if let Ok(columns) = begun.await {
+            answer.columns = columns;
+            return Ok(answer);
         }
-        Ok(answer)
+        answer.next().await?;
+        Err(unfinished())
     }
 
     /// Its columns.
@@ -178,20 +177,69 @@ pub(crate) fn columns_of(schema: &Schema) -> Vec<AnswerColumn> {
         holds: word(field.data_type()),
         is_number: field.data_type().is_numeric(),
     };
-    schema.fields().iter().map(column).collect()
+    let mut columns: Vec<AnswerColumn> = schema.fields().iter().map(column).collect();
+    with_names_of_their_own(&mut columns);
+    columns
 }
 
 fn word(holds: &DataType) -> String {
-    match holds {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "bytes".to_owned(),
-        DataType::Int64 => "bigint".to_owned(),
-        DataType::Int32 => "integer".to_owned(),
-        DataType::UInt64 => "unsigned bigint".to_owned(),
-        DataType::Float64 => "double".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp".to_owned(),
-        DataType::List(item) => format!("{}[]", word(item.data_type())),
-        other => other.to_string().to_lowercase(),
+    if let DataType::List(item) = holds {
+        return format!("{}[]", word(item.data_type()));
+    }
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let words = [
+        (DataType::Utf8, "text"),
+        (DataType::LargeUtf8, "text"),
+        (DataType::Utf8View, "text"),
+        (DataType::Binary, "bytes"),
+        (DataType::BinaryView, "bytes"),
+        (DataType::Int32, "integer"),
+        (DataType::Int64, "bigint"),
+        (DataType::UInt64, "unsigned bigint"),
+        (DataType::Float64, "double"),
+        (DataType::Boolean, "boolean"),
+        (time, "timestamp"),
+    ];
+    let word = words.into_iter().find(|(known, _)| known == holds);
+    word.map_or_else(|| holds.to_string().to_lowercase(), |(_, word)| word.to_owned())
+}
+
+/// Columns with names of their own: the second `seq` is `seq_2`.
+fn with_names_of_their_own(columns: &mut [AnswerColumn]) {
+    let mut taken = HashSet::new();
+    for column in columns {
+        let mut name = column.name.clone();
+        let mut number = 1;
+        while !taken.insert(name.clone()) {
+            number += 1;
+            name = format!("{}_{number}", column.name);
+        }
+        column.name = name;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::arrow::datatypes::Field;
+
+    #[test]
+    fn no_two_columns_have_one_name() {
+        let field = |name: &str| Field::new(name, DataType::Int64, true);
+        let schema = Schema::new(vec![field("seq"), field("seq"), field("seq_2"), field("a"), field("seq")]);
+        let names: Vec<String> = columns_of(&schema).into_iter().map(|column| column.name).collect();
+        assert_eq!(names, ["seq", "seq_2", "seq_2_2", "a", "seq_3"]);
+    }
+
+    #[test]
+    fn types_have_words_of_sql() {
+        for (holds, expected) in [
+            (DataType::Utf8View, "text"),
+            (DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))), "text[]"),
+            (DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), "timestamp"),
+            (DataType::Decimal128(10, 2), "decimal128(10, 2)"),
+        ] {
+            assert_eq!(word(&holds), expected);
+        }
     }
 }

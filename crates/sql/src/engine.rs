@@ -85,6 +85,7 @@ impl Engine {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("flightrec-sql")
+            .thread_stack_size(statement::STACK_BYTES)
             .enable_time()
             .build()
             .map_err(SqlError::Threads)?;

@@ -1,4 +1,5 @@
 //! What is wrong with a query, and where in it.
+// tidy: no-wildcard
 
 use std::error::Error;
 use std::fmt;
@@ -39,6 +40,16 @@ pub enum SqlError {
     TooLong {
         /// Its length.
         bytes: usize,
+    },
+    /// It has too many words.
+    #[error(
+        "the query has {words} words and operators; {most} are the most: use IN, VALUES or a join in place of long chains"
+    )]
+    TooManyWords {
+        /// How many.
+        words: usize,
+        /// How many it may have.
+        most: usize,
     },
     /// It is more than one statement.
     #[error("the query is {count} statements; send them one at a time")]
@@ -124,7 +135,18 @@ impl SqlError {
             DataFusionError::ResourcesExhausted(what) => Self::Memory { limit_bytes, what: first_line(what) },
             DataFusionError::ArrowError(error, _) => arrow_error(error),
             DataFusionError::Execution(message) => Self::Values(first_line(message)),
-            other => Self::Engine(first_line(&other.strip_backtrace())),
+            other @ (DataFusionError::ParquetError(_)
+            | DataFusionError::ObjectStore(_)
+            | DataFusionError::IoError(_)
+            | DataFusionError::Internal(_)
+            | DataFusionError::ExecutionJoin(_)
+            | DataFusionError::External(_)
+            | DataFusionError::Context(..)
+            | DataFusionError::Substrait(_)
+            | DataFusionError::Diagnostic(..)
+            | DataFusionError::Collection(_)
+            | DataFusionError::Shared(_)
+            | DataFusionError::Ffi(_)) => Self::Engine(first_line(&other.strip_backtrace())),
         }
     }
 }
@@ -208,9 +230,10 @@ fn plan_error(message: &str) -> String {
 }
 
 fn arrow_error(error: &ArrowError) -> SqlError {
-    match error {
-        ArrowError::MemoryError(what) => SqlError::Engine(what.clone()),
-        other => SqlError::Values(first_line(&other.to_string())),
+    if let ArrowError::MemoryError(what) = error {
+        SqlError::Engine(what.clone())
+    } else {
+        SqlError::Values(first_line(&error.to_string()))
     }
 }
 

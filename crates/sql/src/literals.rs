@@ -10,25 +10,26 @@ pub(crate) fn values_of(column: &str, conditions: &[Expr]) -> Option<Vec<String>
 }
 
 fn values(column: &str, condition: &Expr) -> Option<Vec<String>> {
-    match condition {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-            let value = if is_column(column, left) { literal(right) } else { literal(left) };
-            let known = is_column(column, left) || is_column(column, right);
-            value.filter(|_| known).map(|value| vec![value])
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
-            let (mut left, right) = (values(column, left)?, values(column, right)?);
-            left.extend(right);
-            Some(left)
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-            match (values(column, left), values(column, right)) {
-                (Some(left), Some(right)) => Some(left.into_iter().filter(|value| right.contains(value)).collect()),
-                (left, right) => left.or(right),
-            }
-        }
-        Expr::InList(list) if !list.negated && is_column(column, &list.expr) => list.list.iter().map(literal).collect(),
-        _ => None,
+    if let Expr::InList(list) = condition {
+        let known = !list.negated && is_column(column, &list.expr);
+        return list.list.iter().map(literal).collect::<Option<_>>().filter(|_| known);
+    }
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = condition else { return None };
+    if *op == Operator::Eq {
+        let value = if is_column(column, left) { literal(right) } else { literal(left) };
+        let known = is_column(column, left) || is_column(column, right);
+        return value.filter(|_| known).map(|value| vec![value]);
+    }
+    let (left, right) = (values(column, left), values(column, right));
+    if *op == Operator::Or {
+        return left.zip(right).map(|(left, right)| [left, right].concat());
+    }
+    if *op != Operator::And {
+        return None;
+    }
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left.into_iter().filter(|value| right.contains(value)).collect()),
+        (left, right) => left.or(right),
     }
 }
 

@@ -2,24 +2,60 @@
 
 use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-use crate::error::SqlError;
+use crate::error::{Place, SqlError};
 
 /// The most bytes of a query.
 pub const MAX_QUERY_BYTES: usize = 64 * 1024;
+
+/// The most words and operators of a query, literals apart: it nests no deeper than that, so that the stack of
+/// [`STACK_BYTES`] holds whoever walks it.
+const MAX_WORDS: usize = 1_000;
+/// The stack of each thread that parses, plans and runs queries. What is not used of it takes no memory.
+pub(crate) const STACK_BYTES: usize = 128 << 20;
 
 /// Parses a query that is one statement and only reads.
 pub(crate) fn parse(text: &str) -> Result<Parsed, SqlError> {
     if text.len() > MAX_QUERY_BYTES {
         return Err(SqlError::TooLong { bytes: text.len() });
     }
+    let words = words_in(text)?;
+    if words > MAX_WORDS {
+        return Err(SqlError::TooManyWords { words, most: MAX_WORDS });
+    }
     let mut parser = DFParserBuilder::new(text).build().map_err(SqlError::of)?;
-    let mut statements = parser.parse_statements().map_err(SqlError::of)?;
+    let mut statements = parser.parse_statements().map_err(|error| at_the_end(SqlError::of(error), text))?;
     if statements.len() > 1 {
         return Err(SqlError::Several { count: statements.len() });
     }
     let statement = statements.pop_front().ok_or(SqlError::Empty)?;
     if reads(&statement) { Ok(statement) } else { Err(SqlError::Writes { begins: beginning(&statement) }) }
+}
+
+/// The parser does not say where a query ends too early.
+fn at_the_end(error: SqlError, text: &str) -> SqlError {
+    match error {
+        SqlError::Query { place: None, message } if message.ends_with("found: EOF") => {
+            let last = text.trim_end().lines().enumerate().last();
+            let place =
+                last.map(|(line, text)| Place { line: line as u64 + 1, column: text.chars().count() as u64 + 1 });
+            SqlError::Query { place, message: message.replace("found: EOF", "found: the end of the query") }
+        }
+        error => error,
+    }
+}
+
+/// How many words and operators a query has. Lists of literals may be long: they do not nest.
+fn words_in(text: &str) -> Result<usize, SqlError> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
+    let tokens = tokens.map_err(|error| SqlError::of(ParserError::from(error).into()))?;
+    let is_flat = |token: &&Token| {
+        matches!(token, Token::Whitespace(_) | Token::Comma | Token::Number(..) | Token::SingleQuotedString(_))
+    };
+    Ok(tokens.iter().filter(|token| !is_flat(token)).count())
 }
 
 /// Whether a statement is of those that read. The planner refuses whatever writes inside of one as well.
@@ -100,5 +136,9 @@ mod tests {
         assert!(matches!(parse("-- nothing"), Err(SqlError::Empty)));
         let long = format!("SELECT '{}'", "x".repeat(MAX_QUERY_BYTES));
         assert!(matches!(parse(&long), Err(SqlError::TooLong { .. })));
+        let many = format!("SELECT 1 {}", "+ x".repeat(600));
+        assert!(matches!(parse(&many), Err(SqlError::TooManyWords { words: 1_201, .. })));
+        let list = format!("SELECT 1 WHERE 1 IN (1{})", ", 1".repeat(10_000));
+        assert!(parse(&list).is_ok());
     }
 }

@@ -6,13 +6,12 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics};
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::streaming::StreamingTableExec;
@@ -38,22 +37,17 @@ impl RawEvents {
         Self { snapshot }
     }
 
-    /// The scan of the sealed segments, in as many parts as there are processors.
+    /// The scan of the sealed segments, in as many parts as there are processors. The optimizer gives it the conditions.
     fn sealed(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let options = state.table_options().parquet.clone();
-        let mut source = ParquetSource::new(schema())
+        let source = ParquetSource::new(schema())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(SealedFiles::new(&self.snapshot)));
-        if let Some(condition) = conjunction(filters.to_vec()) {
-            let columns = DFSchema::try_from(schema())?;
-            source = source.with_predicate(state.create_physical_expr(condition, &columns)?);
-        }
         let files = self.snapshot.manifest.segments().iter().map(file).collect();
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
@@ -104,7 +98,7 @@ impl TableProvider for RawEvents {
         if self.snapshot.manifest.segments().is_empty() {
             return Ok(live);
         }
-        UnionExec::try_new(vec![self.sealed(state, projection, filters, limit)?, live])
+        UnionExec::try_new(vec![self.sealed(state, projection, limit)?, live])
     }
 }
 

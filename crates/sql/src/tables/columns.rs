@@ -51,7 +51,9 @@ impl<T> Column<T> {
         match self.take {
             Take::Text(take) => {
                 let mut texts = StringBuilder::new();
-                rows.iter().for_each(|row| texts.append_option(take(row)));
+                for row in rows {
+                    texts.append_option(take(row));
+                }
                 Arc::new(texts.finish())
             }
             Take::Int(take) => Arc::new(rows.iter().map(take).collect::<Int64Array>()),
@@ -62,7 +64,9 @@ impl<T> Column<T> {
             Take::Bool(take) => Arc::new(rows.iter().map(take).collect::<BooleanArray>()),
             Take::Texts(take) => {
                 let mut lists = ListBuilder::new(StringBuilder::new());
-                rows.iter().for_each(|row| lists.append_value(take(row).iter().map(Some)));
+                for row in rows {
+                    lists.append_value(take(row).iter().map(Some));
+                }
                 Arc::new(lists.finish())
             }
         }
@@ -87,8 +91,8 @@ pub(super) fn batch<T>(
 }
 
 /// A text that a row holds.
-pub(super) fn held<'a>(text: &'a Option<Arc<str>>) -> Option<Cow<'a, str>> {
-    text.as_deref().map(Cow::Borrowed)
+pub(super) fn held(text: Option<&Arc<str>>) -> Option<Cow<'_, str>> {
+    text.map(|text| Cow::Borrowed(&**text))
 }
 
 /// A text that is made of something that a row holds.

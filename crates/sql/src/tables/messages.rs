@@ -23,7 +23,7 @@ impl Fold for Messages {
         Column::new("artifact_id", Take::Text(|row| made(row.artifact_id))),
         Column::new("token_count", Take::Int(|row| row.token_count.map(number))),
         Column::new("timestamp", Take::Time(|row| Some(row.timestamp))),
-        Column::new("tool_call_id", Take::Text(|row| held(&row.tool_call_id))),
+        Column::new("tool_call_id", Take::Text(|row| held(row.tool_call_id.as_ref()))),
         Column::new("redacted", Take::Bool(|row| row.redacted)),
         Column::new("span_id", Take::Text(|row| made(row.span_id))),
         Column::new("seq", Take::Int(|row| Some(number(row.seq)))),

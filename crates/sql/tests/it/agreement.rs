@@ -119,6 +119,10 @@ fn check_truth(name: &str, engine: &Engine, workload: &Workload) {
         .iter()
         .map(|truth| json!([truth.id, truth.state, truth.runs, truth.tool_calls, reported(&truth.id), truth.messages]));
     assert_eq!(sorted(ask(engine, query).into_iter().map(Value::from)), sorted(expected), "{name}");
+    let trees = ask(engine, "SELECT session_id, parent_session_id, cost_inclusive_nanos FROM sessions");
+    let expected =
+        workload.sessions.iter().map(|truth| json!([truth.id, truth.parent, workload.inclusive_nanos(&truth.id)]));
+    assert_eq!(sorted(trees.into_iter().map(Value::from)), sorted(expected), "{name}");
     let packets = "SELECT wp_id, sum(tokens_total), sum(cost_own_nanos), sum(cost_unpriced_runs), count(*) FROM sessions \
                    GROUP BY wp_id";
     let expected = workload
