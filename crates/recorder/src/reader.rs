@@ -115,6 +115,14 @@ impl Reader {
         Self { files, log, artifacts, projection, scan: scan.map(Mutex::new), cache: Mutex::default() }
     }
 
+    /// Another reader of the same store, which keeps a projection of its own.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn another(&self) -> Result<Self, OpenError> {
+        Self::open_storage(Arc::clone(self.log.storage()))
+    }
+
     /// Takes in what has been written since the last time. A reader that belongs to a recorder sees
     /// everything durable without it.
     ///
@@ -248,25 +256,26 @@ impl Reader {
     /// [`LookupError`] if no one session answers, [`ReadError`] if its events cannot be read.
     pub fn session(&self, id: &str) -> Result<SessionDetail, AnswerError> {
         let id = self.resolve(id)?;
-        let (fold, gaps) = self.fold_details(&EventFilter::of_session(Arc::clone(&id)))?;
+        let (fold, gaps) = self.fold_details(Some(std::slice::from_ref(&id)))?;
         let (spans, states) = fold.finish();
         let mut tree = self.tree(&id)?;
         tree.session.findings.extend(gaps);
         Ok(SessionDetail { session: tree.session, states, spans, children: tree.children })
     }
 
-    /// Folds the events that pass a filter. A damaged block loses its own events and no others; each
-    /// is told as a finding.
-    fn fold_details(&self, filter: &EventFilter) -> Result<(DetailFold, Vec<Finding>), ReadError> {
-        let mut fold = DetailFold::new(self.stand_ins(filter.session.as_ref()), self.sharing(filter.session.as_ref()));
+    /// Folds the events of some sessions, or of all. A damaged block loses its own events and no others; each is told as
+    /// a finding.
+    fn fold_details(&self, sessions: Option<&[Arc<str>]>) -> Result<(DetailFold, Vec<Finding>), ReadError> {
+        let mut fold = DetailFold::new(self.stand_ins(sessions), self.sharing(sessions));
         let mut gaps = Vec::new();
-        for event in self.events(filter) {
+        for event in Events::of_sessions(self, sessions.map(<[_]>::to_vec), EventFilter::default()) {
             match event {
                 Ok(event) => fold.apply(event.seq, &event.event),
                 Err(error) if error.is_damage() => gaps.push(Finding {
                     kind: FindingKind::Gap,
                     severity: FindingKind::Gap.severity(),
-                    session_id: filter.session.clone(),
+                    session_id: sessions
+                        .and_then(|sessions| if let [one] = sessions { Some(Arc::clone(one)) } else { None }),
                     span_id: None,
                     seq: error.first_lost(),
                     detail: format!("a part of the log cannot be read: {error}"),
@@ -277,19 +286,23 @@ impl Reader {
         Ok((fold, gaps))
     }
 
-    /// Which ids stand for a session, or for any.
-    fn stand_ins(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Arc<str>> {
+    /// Which ids stand for some sessions, or for any.
+    fn stand_ins(&self, sessions: Option<&[Arc<str>]>) -> FxHashMap<Arc<str>, Arc<str>> {
         let projection = self.projection();
-        let Some(session) = session else { return projection.stand_ins() };
-        let Some(root) = projection.find(session) else { return FxHashMap::default() };
-        projection.ids_of(root).into_iter().skip(1).map(|id| (id, Arc::clone(projection.id_at(root)))).collect()
+        let Some(sessions) = sessions else { return projection.stand_ins() };
+        let mut stand_ins = FxHashMap::default();
+        for root in sessions.iter().filter_map(|id| projection.find(id)) {
+            let ids = projection.ids_of(root).into_iter().skip(1);
+            stand_ins.extend(ids.map(|id| (id, Arc::clone(projection.id_at(root)))));
+        }
+        stand_ins
     }
 
-    /// Whether a session shares its id with its agents, or which do.
-    fn sharing(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Told> {
+    /// Which of some sessions, or of all, share their ids with their agents.
+    fn sharing(&self, sessions: Option<&[Arc<str>]>) -> FxHashMap<Arc<str>, Told> {
         let projection = self.projection();
-        match session {
-            Some(session) => projection.sharing(projection.find(session).into_iter()),
+        match sessions {
+            Some(sessions) => projection.sharing(sessions.iter().filter_map(|id| projection.find(id))),
             None => projection.sharing(projection.listed()),
         }
     }
@@ -352,17 +365,16 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if events cannot be read.
     pub fn spans(&self, filter: &SpanFilter) -> Result<Vec<SpanView>, ReadError> {
-        self.spans_and_gaps(filter).map(|(spans, _)| spans)
+        let (fold, _) = self.fold_details(filter.session.as_ref().map(std::slice::from_ref))?;
+        Ok(filter.arrange(fold.into_spans()))
     }
 
-    /// The spans that pass a filter, and the places of the log that could not be read for them.
+    /// The spans of some sessions, and the places of the log that could not be read for them.
     ///
     /// # Errors
     /// [`ReadError`] if events cannot be read, damage apart.
-    pub fn spans_and_gaps(&self, filter: &SpanFilter) -> Result<(Vec<SpanView>, Vec<Finding>), ReadError> {
-        let events = EventFilter { session: filter.session.clone(), ..EventFilter::default() };
-        let (fold, gaps) = self.fold_details(&events)?;
-        Ok((filter.arrange(fold.into_spans()), gaps))
+    pub fn spans_of(&self, sessions: &[Arc<str>]) -> Result<(Vec<SpanView>, Vec<Finding>), ReadError> {
+        self.fold_details(Some(sessions)).map(|(fold, gaps)| (fold.into_spans(), gaps))
     }
 
     /// A session's thread, in the order of the log; of all sessions with `None`.
@@ -370,16 +382,16 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if events cannot be read.
     pub fn messages(&self, session: Option<Arc<str>>) -> Result<Vec<MessageView>, ReadError> {
-        self.messages_and_gaps(session).map(|(messages, _)| messages)
+        let (fold, _) = self.fold_details(session.as_ref().map(std::slice::from_ref))?;
+        Ok(fold.into_messages())
     }
 
-    /// A session's thread, or those of all, and the places of the log that could not be read for them.
+    /// The threads of some sessions, and the places of the log that could not be read for them.
     ///
     /// # Errors
     /// [`ReadError`] if events cannot be read, damage apart.
-    pub fn messages_and_gaps(&self, session: Option<Arc<str>>) -> Result<(Vec<MessageView>, Vec<Finding>), ReadError> {
-        let (fold, gaps) = self.fold_details(&EventFilter { session, ..EventFilter::default() })?;
-        Ok((fold.into_messages(), gaps))
+    pub fn messages_of(&self, sessions: &[Arc<str>]) -> Result<(Vec<MessageView>, Vec<Finding>), ReadError> {
+        self.fold_details(Some(sessions)).map(|(fold, gaps)| (fold.into_messages(), gaps))
     }
 
     /// Usage and cost by a key, of the sessions that pass a filter; largest cost first.
@@ -449,6 +461,26 @@ impl Reader {
     pub fn ids_with_traces(&self) -> Vec<Arc<str>> {
         let projection = self.projection();
         projection.roots().map(|at| Arc::clone(projection.id_at(at))).collect()
+    }
+
+    /// The ids of all sessions, and of the traces outside any session, in groups: of so many events together, or of one that
+    /// has more. Those of a group lie close together in the log.
+    pub fn groups(&self, events: u64) -> Vec<Vec<Arc<str>>> {
+        let projection = self.projection();
+        let mut groups: Vec<Vec<Arc<str>>> = Vec::new();
+        let mut room = 0;
+        for root in projection.roots() {
+            let own = projection.extent_of(root).events;
+            match groups.last_mut() {
+                Some(group) if own <= room => group.push(Arc::clone(projection.id_at(root))),
+                Some(_) | None => {
+                    groups.push(vec![Arc::clone(projection.id_at(root))]);
+                    room = events;
+                }
+            }
+            room = room.saturating_sub(own);
+        }
+        groups
     }
 
     /// The ids under which the events of a session were recorded: its own first, then those that stand for it,

@@ -354,10 +354,10 @@ impl Projection {
         missing
     }
 
-    /// The blocks of the journal that hold events of a session, in their order.
-    pub(crate) fn blocks_of(&self, root: u32) -> Vec<BlockPlace> {
+    /// The blocks of the journal that hold events of some sessions, in their order.
+    pub(crate) fn blocks_of(&self, roots: &[u32]) -> Vec<BlockPlace> {
         let mut blocks: Vec<u64> = Vec::new();
-        for at in self.places.group(root) {
+        for at in roots.iter().flat_map(|root| self.places.group(*root)) {
             blocks.extend(&self.sessions[at as usize].blocks);
         }
         blocks.sort_unstable();
@@ -371,6 +371,13 @@ impl Projection {
         for at in self.places.group(root) {
             extent.merge(&self.sessions[at as usize].extent);
         }
+        extent
+    }
+
+    /// Where in the log the events of some sessions lie.
+    pub(crate) fn extent_of_all(&self, roots: &[u32]) -> Extent {
+        let mut extent = Extent::default();
+        roots.iter().for_each(|root| extent.merge(&self.extent_of(*root)));
         extent
     }
 

@@ -5,6 +5,7 @@
 //! - `page`, `places`: one page of a list at a time, and the cursor that finds the next
 //! - `sessions`, `events`, `lists`: the answers
 //! - `given`, `giving`: events and content that are handed in
+//! - `sql`: questions in SQL
 //! - `stream`: events as they are recorded
 //! - `schemas`: the shapes, for the description of the API
 
@@ -18,6 +19,7 @@ mod places;
 mod question;
 pub(crate) mod schemas;
 pub(crate) mod sessions;
+pub(crate) mod sql;
 pub(crate) mod stream;
 
 pub(crate) use question::Question;

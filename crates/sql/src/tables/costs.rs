@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use flightrec_recorder::view::ModelRunView;
 
 use super::columns::{Column, Take, held, made, number};
-use super::folded::Fold;
+use super::folded::{Fold, Wanted};
 use crate::error::SqlError;
 use crate::snapshot::Snapshot;
 
@@ -33,7 +33,13 @@ impl Fold for Costs {
         Column::new("cost_nanos", Take::Int(|row| row.cost_nanos.map(number))),
     ];
 
-    fn rows(snapshot: &Snapshot, session: Option<&str>) -> Result<Vec<ModelRunView>, SqlError> {
-        Ok(snapshot.reader.model_runs(session))
+    const IS_READ: bool = false;
+
+    fn rows(snapshot: &Snapshot, wanted: &Wanted) -> Result<Vec<ModelRunView>, SqlError> {
+        let reader = &snapshot.reader;
+        Ok(match wanted {
+            Wanted::Of(ids) => ids.iter().flat_map(|id| reader.model_runs(Some(id))).collect(),
+            Wanted::All => reader.model_runs(None),
+        })
     }
 }

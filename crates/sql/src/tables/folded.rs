@@ -1,5 +1,6 @@
 //! Rows that the recorder folds, as a table.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 
+use flightrec_recorder::Reader;
+
 use super::columns::{self, Column};
 use crate::error::SqlError;
 use crate::literals;
@@ -22,6 +25,8 @@ use crate::snapshot::Snapshot;
 
 /// How many rows go on at once.
 const BATCH_ROWS: usize = 4096;
+/// How many events are read at once.
+const GROUP_EVENTS: u64 = 65_536;
 /// How many batches may wait for whoever takes them.
 const BATCHES_AHEAD: usize = 2;
 
@@ -35,8 +40,37 @@ pub(super) trait Fold: Send + Sync + 'static {
     /// Its columns.
     const COLUMNS: &'static [Column<Self::Row>];
 
-    /// The rows of all sessions, or of some.
-    fn rows(snapshot: &Snapshot, session: Option<&str>) -> Result<Vec<Self::Row>, SqlError>;
+    /// Whether its rows are read from the log, so that those of all sessions are made some sessions at a time.
+    const IS_READ: bool;
+
+    /// The rows of some sessions, or of all.
+    fn rows(snapshot: &Snapshot, wanted: &Wanted) -> Result<Vec<Self::Row>, SqlError>;
+}
+
+/// Whose rows.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    All,
+    Of(Vec<Arc<str>>),
+}
+
+impl Wanted {
+    /// The ids of the sessions, and of the traces outside any.
+    pub(super) fn ids(&self, reader: &Reader) -> Cow<'_, [Arc<str>]> {
+        match self {
+            Self::All => reader.ids_with_traces().into(),
+            Self::Of(ids) => ids.into(),
+        }
+    }
+
+    /// The parts in which the rows of a table are made.
+    fn parts(snapshot: &Snapshot, is_read: bool, sessions: Option<&Vec<String>>) -> Vec<Self> {
+        match sessions {
+            Some(sessions) => sessions.iter().map(|id| Self::Of(vec![id.as_str().into()])).collect(),
+            None if is_read => snapshot.reader.groups(GROUP_EVENTS).into_iter().map(Self::Of).collect(),
+            None => vec![Self::All],
+        }
+    }
 }
 
 /// A table of what the recorder folds.
@@ -119,14 +153,14 @@ impl<F: Fold> PartitionStream for FoldedRows<F> {
         let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&self.schema), BATCHES_AHEAD);
         let sender = stream.tx();
         let (snapshot, places, schema) = (Arc::clone(&self.snapshot), self.places.clone(), Arc::clone(&self.schema));
-        let wanted = match &self.sessions {
-            None => vec![None],
-            Some(sessions) => sessions.iter().cloned().map(Some).collect(),
-        };
+        let sessions = self.sessions.clone();
         stream.spawn_blocking(move || {
             let held = MemoryConsumer::new(F::NAME).register(context.memory_pool());
-            for session in wanted {
-                let rows = F::rows(&snapshot, session.as_deref());
+            for part in Wanted::parts(&snapshot, F::IS_READ, sessions.as_ref()) {
+                if sender.is_closed() {
+                    return Ok(());
+                }
+                let rows = F::rows(&snapshot, &part);
                 let rows = rows.map_err(|error| DataFusionError::External(Box::new(error)))?;
                 held.try_resize(rows.len() * size_of::<F::Row>())?;
                 for rows in rows.chunks(BATCH_ROWS) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use flightrec_recorder::view::MessageView;
 
 use super::columns::{Column, Take, held, made, number};
-use super::folded::Fold;
+use super::folded::{Fold, Wanted};
 use crate::error::SqlError;
 use crate::snapshot::Snapshot;
 
@@ -29,8 +29,10 @@ impl Fold for Messages {
         Column::new("seq", Take::Int(|row| Some(number(row.seq)))),
     ];
 
-    fn rows(snapshot: &Snapshot, session: Option<&str>) -> Result<Vec<MessageView>, SqlError> {
-        let read = snapshot.reader.messages_and_gaps(session.map(Into::into));
+    const IS_READ: bool = true;
+
+    fn rows(snapshot: &Snapshot, wanted: &Wanted) -> Result<Vec<MessageView>, SqlError> {
+        let read = snapshot.reader.messages_of(&wanted.ids(&snapshot.reader));
         let (messages, gaps) = read.map_err(SqlError::Store)?;
         SqlError::whole(messages, gaps)
     }

@@ -6,7 +6,7 @@ use flightrec_recorder::query::SessionFilter;
 use flightrec_recorder::view::SessionView;
 
 use super::columns::{Column, Take, held, made, number};
-use super::folded::Fold;
+use super::folded::{Fold, Wanted};
 use crate::error::SqlError;
 use crate::snapshot::Snapshot;
 
@@ -49,11 +49,13 @@ impl Fold for Sessions {
         Column::new("findings", Take::Text(|row| made(serde_json::to_string(&row.findings).ok()))),
     ];
 
-    fn rows(snapshot: &Snapshot, session: Option<&str>) -> Result<Vec<SessionView>, SqlError> {
+    const IS_READ: bool = false;
+
+    fn rows(snapshot: &Snapshot, wanted: &Wanted) -> Result<Vec<SessionView>, SqlError> {
         let reader = &snapshot.reader;
-        Ok(match session {
-            Some(id) => reader.session_view(id).into_iter().collect(),
-            None => reader.sessions(&SessionFilter::default()),
+        Ok(match wanted {
+            Wanted::Of(ids) => ids.iter().filter_map(|id| reader.session_view(id)).collect(),
+            Wanted::All => reader.sessions(&SessionFilter::default()),
         })
     }
 }

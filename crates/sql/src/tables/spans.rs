@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use flightrec_recorder::query::SpanFilter;
 use flightrec_recorder::view::SpanView;
 
 use super::columns::{Column, Take, held, made, number};
-use super::folded::Fold;
+use super::folded::{Fold, Wanted};
 use crate::error::SqlError;
 use crate::snapshot::Snapshot;
 
@@ -37,9 +36,11 @@ impl Fold for Spans {
         Column::new("links", Take::Text(|row| made(serde_json::to_string(&row.links).ok()))),
     ];
 
-    fn rows(snapshot: &Snapshot, session: Option<&str>) -> Result<Vec<SpanView>, SqlError> {
-        let filter = SpanFilter { session: session.map(Into::into), ..SpanFilter::default() };
-        let (spans, gaps) = snapshot.reader.spans_and_gaps(&filter).map_err(SqlError::Store)?;
+    const IS_READ: bool = true;
+
+    fn rows(snapshot: &Snapshot, wanted: &Wanted) -> Result<Vec<SpanView>, SqlError> {
+        let read = snapshot.reader.spans_of(&wanted.ids(&snapshot.reader));
+        let (spans, gaps) = read.map_err(SqlError::Store)?;
         SqlError::whole(spans, gaps)
     }
 }

@@ -14,7 +14,7 @@ fn a_damaged_segment_is_named_and_none_of_it_is_served() {
     let name = file.file_name().unwrap().to_str().unwrap();
     let expected = ask(&store.engine(), "SELECT count(*), sum(seq), max(length(payload_reason)) FROM events");
     let mut refused = 0;
-    for at in (4..whole.len()).step_by(whole.len() / 60) {
+    for at in (4..whole.len()).step_by(whole.len() / 24) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x20;
         std::fs::write(&file, bytes).unwrap();
@@ -41,7 +41,7 @@ fn a_damaged_segment_is_named_and_none_of_it_is_served() {
             Err(other) => panic!("byte {at}: {other:?}"),
         }
     }
-    assert!(refused > 60, "{refused}");
+    assert!(refused > 24, "{refused}");
     std::fs::remove_file(&file).unwrap();
     assert!(matches!(try_ask(&store.engine(), "SELECT * FROM events", Limits::default()), Err(SqlError::Damaged(_))));
     std::fs::write(&file, &whole).unwrap();

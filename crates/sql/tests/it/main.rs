@@ -4,6 +4,7 @@
 mod agreement;
 mod bounds;
 mod damage;
+mod documents;
 mod events;
 mod pruning;
 mod refusals;

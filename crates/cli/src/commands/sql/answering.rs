@@ -51,6 +51,7 @@ fn failure(run: &Run, error: SqlError) -> Failure {
     match &error {
         SqlError::Empty
         | SqlError::TooLong { .. }
+        | SqlError::TooManyWords { .. }
         | SqlError::Several { .. }
         | SqlError::Writes { .. }
         | SqlError::Query { .. } => told(Exit::Usage),
