@@ -128,7 +128,7 @@ impl<'a> Events<'a> {
         let (from, until) = match &roots {
             None => (self.next, u64::MAX),
             Some(roots) => {
-                let extent = projection.extent_of_all(roots);
+                let extent = projection.extent_of(roots);
                 (self.next.max(extent.first_seq), extent.last_seq)
             }
         };

@@ -25,7 +25,7 @@
 //! let mut answer = engine.query_blocking("SELECT count(*) AS events FROM events", Limits::default())?;
 //! assert_eq!(answer.columns()[0].name, "events");
 //! let batch = answer.next_blocking()?.expect("a count is one row");
-//! assert_eq!(&*batch.json_rows().next().expect("one row")[0], "1"); // That the recorder was opened is an event, too.
+//! assert_eq!(batch.json_rows().next().map(|row| &*row[0]), Some("0"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -37,15 +37,11 @@ pub(crate) fn parse(text: &str) -> Result<Parsed, SqlError> {
 
 /// The parser does not say where a query ends too early.
 fn at_the_end(error: SqlError, text: &str) -> SqlError {
-    match error {
-        SqlError::Query { place: None, message } if message.ends_with("found: EOF") => {
-            let last = text.trim_end().lines().enumerate().last();
-            let place =
-                last.map(|(line, text)| Place { line: line as u64 + 1, column: text.chars().count() as u64 + 1 });
-            SqlError::Query { place, message: message.replace("found: EOF", "found: the end of the query") }
-        }
-        error => error,
-    }
+    let SqlError::Query { place: None, message } = &error else { return error };
+    let Some(expected) = message.strip_suffix("found: EOF") else { return error };
+    let last = text.trim_end().lines().enumerate().last();
+    let place = last.map(|(line, text)| Place { line: line as u64 + 1, column: text.chars().count() as u64 + 1 });
+    SqlError::Query { place, message: format!("{expected}found: the end of the query") }
 }
 
 /// How many words and operators a query has. Lists of literals may be long: they do not nest.

@@ -24,7 +24,7 @@ pub(crate) struct Rows {
     shape: Shape,
     /// The columns' names as JSON.
     names: Vec<String>,
-    rows: u64,
+    printed: u64,
     buffer: Vec<u8>,
 }
 
@@ -51,12 +51,12 @@ impl Rows {
             Format::Markdown | Format::Otlp | Format::Parquet => return Err(format_of_one_command(console.format)),
         };
         let names = columns.map(|(name, _)| serde_json::Value::from(name).to_string()).collect();
-        Ok(Self { console, out, shape, names, rows: 0, buffer: Vec::new() })
+        Ok(Self { console, out, shape, names, printed: 0, buffer: Vec::new() })
     }
 
     /// Adds a row of values, each as JSON.
     pub(crate) fn row(&mut self, values: &[impl AsRef<str>]) -> Result<(), Failure> {
-        self.rows += 1;
+        self.printed += 1;
         self.buffer.clear();
         match &mut self.shape {
             Shape::Table(table) => {
@@ -67,7 +67,7 @@ impl Rows {
                 return Ok(());
             }
             Shape::Json => {
-                self.out.write_all(if self.rows == 1 { b"[\n" } else { b",\n" })?;
+                self.out.write_all(if self.printed == 1 { b"[\n" } else { b",\n" })?;
                 write_object(&self.names, values, &mut self.buffer);
             }
             Shape::Ndjson => {
@@ -87,9 +87,9 @@ impl Rows {
     /// Ends the rows.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         match &mut self.shape {
-            Shape::Table(_) if self.rows == 0 => self.console.note("no rows"),
+            Shape::Table(_) if self.printed == 0 => self.console.note("no rows"),
             Shape::Table(table) => table.print(&mut self.out)?,
-            Shape::Json => self.out.write_all(if self.rows == 0 { b"[]\n" } else { b"\n]\n" })?,
+            Shape::Json => self.out.write_all(if self.printed == 0 { b"[]\n" } else { b"\n]\n" })?,
             Shape::Ndjson | Shape::Csv => {}
         }
         self.out.flush()?;

@@ -43,7 +43,7 @@ pub(crate) struct Projection {
     pub(crate) places: Places,
     pub(crate) served_models: Vec<ServedModel>,
     served_by_key: FxHashMap<ServedModel, u32>,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     pub(crate) rate: RateLog,
     /// Whether any event came from a transcript.
     has_transcripts: bool,
@@ -155,11 +155,6 @@ impl Projection {
                 self.rate.add(new);
             }
         }
-    }
-
-    /// Every charge that stands in an account, of the session of its report.
-    pub(crate) fn charges(&self) -> impl Iterator<Item = &Charge> {
-        self.ledger.charges()
     }
 
     /// Takes in that an id belongs to another.
@@ -365,19 +360,12 @@ impl Projection {
         blocks.into_iter().filter_map(|first| self.blocks.get(first).copied()).collect()
     }
 
-    /// Where in the log the events of a session lie.
-    pub(crate) fn extent_of(&self, root: u32) -> Extent {
+    /// Where in the log the events of some sessions lie.
+    pub(crate) fn extent_of(&self, roots: &[u32]) -> Extent {
         let mut extent = Extent::default();
-        for at in self.places.group(root) {
+        for at in roots.iter().flat_map(|root| self.places.group(*root)) {
             extent.merge(&self.sessions[at as usize].extent);
         }
-        extent
-    }
-
-    /// Where in the log the events of some sessions lie.
-    pub(crate) fn extent_of_all(&self, roots: &[u32]) -> Extent {
-        let mut extent = Extent::default();
-        roots.iter().for_each(|root| extent.merge(&self.extent_of(*root)));
         extent
     }
 

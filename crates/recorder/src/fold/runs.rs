@@ -15,7 +15,7 @@ impl Projection {
     /// The model runs of one session, or of all: by session in the order in which these came, then by time.
     pub(crate) fn model_runs(&self, only: Option<u32>) -> Vec<ModelRunView> {
         let mut of_session: FxHashMap<u32, Vec<Charge>> = FxHashMap::default();
-        for charge in self.charges() {
+        for charge in self.ledger.charges() {
             let root = self.places.root_of(charge.session);
             if only.is_none_or(|only| only == root) {
                 of_session.entry(root).or_default().push(*charge);

@@ -15,7 +15,7 @@ pub(in crate::commands) fn run(run: &Run, args: &SqlArgs) -> Outcome {
     let reader = run.reader()?;
     let whole = if has_gaps(&reader) { Exit::Damaged } else { Exit::Done };
     let options = Options { memory_bytes: (args.memory_mib as usize) << 20, ..Options::default() };
-    let failed = |error: SqlError| failure(run, error);
+    let failed = |error: SqlError| failure(run, &error);
     let engine = Engine::new(reader, &options).map_err(failed)?;
     let answer = engine.query_blocking(&text, Limits::default()).map_err(failed)?;
     print(run, answer)?;
@@ -26,7 +26,7 @@ fn print(run: &Run, mut answer: Answer) -> Result<(), Failure> {
     let column = |column: &AnswerColumn| (column.name.clone(), column.is_number);
     let columns: Vec<(String, bool)> = answer.columns().iter().map(column).collect();
     let mut rows = Rows::new(run.console, columns.iter().map(|(name, is_number)| (name.as_str(), *is_number)))?;
-    while let Some(batch) = answer.next_blocking().map_err(|error| failure(run, error))? {
+    while let Some(batch) = answer.next_blocking().map_err(|error| failure(run, &error))? {
         for values in batch.json_rows() {
             rows.row(values)?;
         }
@@ -46,9 +46,9 @@ fn text_of(query: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn failure(run: &Run, error: SqlError) -> Failure {
+fn failure(run: &Run, error: &SqlError) -> Failure {
     let told = |exit| Failure::Told { exit, message: error.to_string() };
-    match &error {
+    match error {
         SqlError::Empty
         | SqlError::TooLong { .. }
         | SqlError::TooManyWords { .. }

@@ -58,10 +58,10 @@ pub(crate) async fn answer(app: &Arc<App>, head: &Parts, body: &mut Incoming) ->
     }
     let compression = Compression::of(head.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes))?;
     let limit = MAX_REQUEST_BYTES.min(app.options.limits.max_body_bytes);
-    let mut held = app.budget.hold();
-    let content = body::read(&head.headers, body, limit, &app.options.limits, &mut held).await?;
+    let mut holding = app.budget.hold();
+    let content = body::read(&head.headers, body, limit, &app.options.limits, &mut holding).await?;
     app.metrics.received(content.len());
-    let content = decode(content, compression, limit, &mut held)?;
+    let content = decode(content, compression, limit, &mut holding)?;
     let asked: Asked = serde_json::from_slice(&content).map_err(|error| {
         Problem::bad(format!(
             "expected {{\"query\": \"…\", \"max_rows\": …, \"timeout_ms\": …}}, the last two optional: {error}"
@@ -119,9 +119,9 @@ impl From<SqlError> for Problem {
             SqlError::Timeout { .. } | SqlError::Memory { .. } => Kind::TooCostly,
             SqlError::Store(_) | SqlError::Damaged(_) | SqlError::Threads(_) | SqlError::Engine(_) => Kind::Internal,
         };
-        match error {
-            SqlError::Store(error) => error.into(),
-            error => Self::new(kind, error.to_string()),
+        if let SqlError::Store(error) = error {
+            return error.into();
         }
+        Self::new(kind, error.to_string())
     }
 }
