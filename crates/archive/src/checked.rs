@@ -84,7 +84,7 @@ pub(crate) enum Refused {
 
 impl CheckedFile {
     /// Bytes whose checksums were looked at.
-    fn read(&self, offset: u64, len: usize) -> Result<Bytes, Refused> {
+    pub(crate) fn read(&self, offset: u64, len: usize) -> Result<Bytes, Refused> {
         let block = BLOCK_BYTES as u64;
         let outside = Refused::Checksum { offset };
         let Some(end) = offset.checked_add(len as u64).filter(|end| *end <= self.data_bytes) else {

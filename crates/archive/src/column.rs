@@ -60,6 +60,16 @@ impl ColumnBuffer {
         }
     }
 
+    /// The value of each of so many rows.
+    pub(crate) fn rows(&self, rows: usize) -> impl Iterator<Item = Option<Value<'_>>> {
+        let mut next = 0;
+        (0..rows).map(move |row| {
+            let found = self.rows.get(next).is_some_and(|at| *at as usize == row);
+            next += usize::from(found);
+            found.then(|| self.values.get(next - 1))
+        })
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.values.bytes() + 4 * self.rows.len()
     }
@@ -91,9 +101,20 @@ impl ColumnBuffer {
     }
 }
 
-/// How the library is to write: a function of the columns alone, so that the same rows always become the same bytes.
+/// How the library is to write a segment: a function of the columns alone, so that the same rows always become the same
+/// bytes.
 pub(crate) fn properties(created_by: &str) -> Result<WriterProperties, ParquetError> {
     let sorted_by = |column: usize| SortingColumn { column_idx: column as i32, descending: false, nulls_first: true };
+    let sorted = vec![sorted_by(SCHEMA.session), sorted_by(place::SEQ)];
+    Ok(builder(created_by)?.set_sorting_columns(Some(sorted)).build())
+}
+
+/// How the library is to write rows in the order in which they come.
+pub(crate) fn properties_in_order(created_by: &str) -> Result<WriterProperties, ParquetError> {
+    Ok(builder(created_by)?.build())
+}
+
+fn builder(created_by: &str) -> Result<WriterPropertiesBuilder, ParquetError> {
     let mut properties = WriterProperties::builder()
         .set_created_by(created_by.to_owned())
         // What every engine reads; the encodings are chosen column by column.
@@ -106,8 +127,7 @@ pub(crate) fn properties(created_by: &str) -> Result<WriterProperties, ParquetEr
         .set_max_row_group_row_count(None)
         .set_statistics_truncate_length(None)
         .set_column_index_truncate_length(None)
-        .set_bloom_filter_position(BloomFilterPosition::End)
-        .set_sorting_columns(Some(vec![sorted_by(SCHEMA.session), sorted_by(place::SEQ)]));
+        .set_bloom_filter_position(BloomFilterPosition::End);
     for column in SCHEMA.columns() {
         properties = of_column(properties, column);
     }
@@ -115,8 +135,7 @@ pub(crate) fn properties(created_by: &str) -> Result<WriterProperties, ParquetEr
     Ok(properties
         .set_column_bloom_filter_enabled(session.clone(), true)
         .set_column_bloom_filter_fpp(session.clone(), FALSE_POSITIVES)
-        .set_column_bloom_filter_max_ndv(session, FILTER_SESSIONS)
-        .build())
+        .set_column_bloom_filter_max_ndv(session, FILTER_SESSIONS))
 }
 
 fn of_column(properties: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {

@@ -3,6 +3,7 @@
 //! It is read once, with its digest checked, and kept.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flightrec_journal::{ChainHash, Seq, StoreId};
@@ -43,7 +44,9 @@ pub(crate) const MAGIC: &[u8; 4] = b"PAR1";
 pub(crate) struct Footer {
     pub(crate) facts: Facts,
     pub(crate) groups: Vec<Group>,
-    metadata: ParquetMetaData,
+    pub(crate) metadata: Arc<ParquetMetaData>,
+    /// The chunks of each group, for a reader that decompresses by itself.
+    plain: Vec<Vec<ColumnChunkMetaData>>,
     /// The column of the file behind each place of the schema.
     columns: Vec<Option<usize>>,
 }
@@ -141,7 +144,8 @@ impl Footer {
         let tail = Tail { from, bytes };
         let metadata =
             ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(&tail)?;
-        let metadata = without_compression(metadata)?.ok_or(Refused::Damaged("a column is compressed otherwise"))?;
+        let plain = without_compression(&metadata)?.ok_or(Refused::Damaged("a column is compressed otherwise"))?;
+        let metadata = Arc::new(metadata);
         let facts = facts(&metadata, from)?;
         let places = SCHEMA.places_of(metadata.file_metadata().schema_descr());
         let places = places.map_err(|name| Refused::Newer(format!("it has a column `{name}`")))?;
@@ -152,13 +156,13 @@ impl Footer {
         places.iter().enumerate().for_each(|(column, place)| columns[*place] = Some(column));
         let groups = (0..metadata.num_row_groups()).map(|index| group(&metadata, index, &columns, &tail));
         let groups = groups.collect::<Result<_, _>>()?;
-        Ok(Self { facts, groups, metadata, columns })
+        Ok(Self { facts, groups, metadata, plain, columns })
     }
 
     /// Where a column of a group lies, page by page; `None` where no row has a value.
     pub(crate) fn chunk(&self, group: usize, place: usize) -> Option<(&ColumnChunkMetaData, &[PageLocation])> {
         let column = self.columns[place]?;
-        let chunk = self.metadata.row_group(group).column(column);
+        let chunk = &self.plain[group][column];
         let is_empty = chunk.statistics().and_then(Statistics::null_count_opt) == Some(self.groups[group].rows as u64);
         let pages = &self.metadata.offset_index()?.get(group)?.get(column)?.page_locations;
         (!is_empty).then_some((chunk, pages))
@@ -181,7 +185,9 @@ impl Footer {
 
     /// About how many bytes it takes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.metadata.memory_size() + self.facts.blocks.len() * size_of::<BlockEntry>()
+        self.metadata.memory_size()
+            + self.plain.iter().flatten().count() * size_of::<ColumnChunkMetaData>()
+            + self.facts.blocks.len() * size_of::<BlockEntry>()
     }
 }
 

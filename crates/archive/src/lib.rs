@@ -13,6 +13,7 @@
 //! | `footer`, `segment`, `checked`, `pages`, `slice` | a file, opened; its pages, checked and read |
 //! | `session`, `log` | its events by session, and in the order of the log |
 //! | `rewrite`, `forgetting` | segments to one: neighbours merged, what is forgotten left out |
+//! | `table`, `export` | the columns for engines; events to a file of their own |
 //! | `entry`, `manifest` | which segments there are: the one file that decides it |
 //! | `push` | segments and artifacts on an object store; only with the feature `objects` |
 //!
@@ -24,6 +25,7 @@ mod checked;
 mod column;
 mod entry;
 mod error;
+mod export;
 mod footer;
 mod forgetting;
 mod hex;
@@ -41,6 +43,7 @@ mod session;
 mod sink;
 mod slice;
 mod strings;
+mod table;
 mod values;
 mod varint;
 mod writer;
@@ -48,6 +51,7 @@ mod writer;
 pub use blocks::{BlockEntry, Kept};
 pub use entry::SegmentEntry;
 pub use error::{ManifestError, ReadError, RewriteError, SealError};
+pub use export::{EventsFile, ExportError};
 pub use forgetting::Forgetting;
 pub use log::{LogBlock, SegmentLog};
 pub use manifest::Manifest;
@@ -55,3 +59,5 @@ pub use rewrite::{Forget, ForgetNothing, rewrite};
 pub use seal::{Seal, SealedBlock};
 pub use segment::Segment;
 pub use session::{ArchivedEvent, Rows};
+pub use table::{ColumnType, TableColumn, TableRows, table_columns};
+pub use values::Value;

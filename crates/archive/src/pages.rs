@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parquet::basic::Compression;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use zstd::bulk::Decompressor;
 
 /// More than any page has: one value may be as large as an event.
@@ -20,22 +20,18 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// The same chunks, as if they were not compressed. `None` if one of them is compressed otherwise than a segment's are.
-pub(crate) fn without_compression(metadata: ParquetMetaData) -> Result<Option<ParquetMetaData>, ParquetError> {
-    let mut file = metadata.into_builder();
-    let mut groups = Vec::new();
-    for group in file.take_row_groups() {
-        let mut group = group.into_builder();
-        let mut chunks = Vec::new();
-        for chunk in group.take_columns() {
-            if !matches!(chunk.compression(), Compression::ZSTD(_)) {
-                return Ok(None);
-            }
-            chunks.push(chunk.into_builder().set_compression(Compression::UNCOMPRESSED).build()?);
+/// The chunks of each group as if they were not compressed. `None` if one of them is compressed otherwise than a
+/// segment's are.
+pub(crate) fn without_compression(
+    metadata: &ParquetMetaData,
+) -> Result<Option<Vec<Vec<ColumnChunkMetaData>>>, ParquetError> {
+    let plain = |chunk: &ColumnChunkMetaData| {
+        if !matches!(chunk.compression(), Compression::ZSTD(_)) {
+            return Ok(None);
         }
-        groups.push(group.set_column_metadata(chunks).build()?);
-    }
-    Ok(Some(file.set_row_groups(groups).build()))
+        chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build().map(Some)
+    };
+    metadata.row_groups().iter().map(|group| group.columns().iter().map(plain).collect()).collect()
 }
 
 /// Decompresses the pages of a reader that does not.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use flightrec_journal::{Access, IoFailure, Storage, StorageFile, StoreId, read_up_to};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use sha2::{Digest, Sha256};
 
 use crate::blocks::BlockEntry;
@@ -90,6 +91,44 @@ impl Segment {
     /// How many bytes each column takes in the file, by name.
     pub fn column_bytes(&self) -> Vec<(String, u64)> {
         self.footer.column_bytes()
+    }
+
+    /// Its footer and page index, for an engine that reads the columns itself with [`read`](Self::read).
+    pub const fn metadata(&self) -> &Arc<ParquetMetaData> {
+        &self.footer.metadata
+    }
+
+    /// How many bytes lie before its [`tail`](Self::tail).
+    pub fn data_bytes(&self) -> u64 {
+        self.file.data_bytes
+    }
+
+    /// Bytes of its columns, whose checksums were looked at.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the storage fails, or the bytes are not what was sealed.
+    pub fn read(&self, range: Range<u64>) -> Result<Bytes, ReadError> {
+        let len = range.end.saturating_sub(range.start) as usize;
+        self.file.read(range.start, len).map_err(|refused| match refused {
+            checked::Refused::Io(failure) => ReadError::Io(failure),
+            checked::Refused::Checksum { offset } => {
+                self.damaged("a checksum does not fit", format!("at offset {offset}"))
+            }
+        })
+    }
+
+    /// What lies behind its columns: filters, indexes and footer, whose digest was looked at.
+    ///
+    /// # Errors
+    /// As of [`read`](Self::read).
+    pub fn tail(&self) -> Result<Bytes, ReadError> {
+        let entry = &self.entry;
+        let tail = read_tail(&*self.file.file, &self.file.path, entry.bytes, entry.tail_bytes)?;
+        if <[u8; 32]>::from(Sha256::digest(&tail)) == entry.tail_sha256 {
+            Ok(Bytes::from(tail))
+        } else {
+            Err(self.damaged("the end of the file is not what was written", "in its footer".to_owned()))
+        }
     }
 
     /// About how many bytes its footer takes in memory.

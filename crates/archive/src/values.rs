@@ -16,10 +16,14 @@ pub(crate) enum Values {
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
+    /// A text, or bytes.
     String(&'a [u8]),
+    /// A number, or microseconds since 1970.
     Number(i64),
+    /// A floating number.
     Double(f64),
+    /// Yes or no.
     Bool(bool),
 }
 

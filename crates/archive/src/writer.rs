@@ -1,5 +1,6 @@
 //! Rows, in the order of the file, to one Parquet file.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use flightrec_events::{CheckedEvent, Id, Timestamp};
@@ -22,9 +23,10 @@ use crate::sink::Sink;
 /// The most rows of a row group.
 pub(crate) const GROUP_ROWS: usize = 65_536;
 /// A row group ends early when its values take more memory than this.
-const GROUP_BYTES: usize = 64 << 20;
+pub(crate) const GROUP_BYTES: usize = 64 << 20;
 
-const CREATED_BY: &str = concat!("flightrec version ", env!("CARGO_PKG_VERSION"));
+/// What the file says of the program that wrote it.
+pub(crate) const CREATED_BY: &str = concat!("flightrec version ", env!("CARGO_PKG_VERSION"));
 
 /// Which segment a file is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +155,11 @@ impl SegmentWriter {
     }
 }
 
-fn write_group(file: &mut SerializedFileWriter<Sink>, rows: &RowBuffer) -> Result<(), ParquetError> {
+/// Writes the rows as one row group.
+pub(crate) fn write_group<W: Write + Send>(
+    file: &mut SerializedFileWriter<W>,
+    rows: &RowBuffer,
+) -> Result<(), ParquetError> {
     let mut group = file.next_row_group()?;
     let mut columns = rows.columns().iter();
     while let (Some(mut writer), Some(column)) = (group.next_column()?, columns.next()) {

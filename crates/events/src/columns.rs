@@ -42,11 +42,23 @@ pub enum LeafType {
     Json,
 }
 
+/// How the bytes of a [`LeafType::Bytes`] are written as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BytesText {
+    /// As a UUID, with hyphens.
+    Uuid,
+    /// As hex digits.
+    Hex,
+    /// As `sha256:` and hex digits.
+    ArtifactId,
+}
+
 /// One column that events of a kind fill.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Leaf {
     name: String,
     holds: LeafType,
+    bytes_text: Option<BytesText>,
     nullable: bool,
     doc: &'static str,
 }
@@ -60,6 +72,11 @@ impl Leaf {
     /// What it holds.
     pub const fn leaf_type(&self) -> LeafType {
         self.holds
+    }
+
+    /// How it is written as text, if it holds bytes.
+    pub const fn bytes_text(&self) -> Option<BytesText> {
+        self.bytes_text
     }
 
     /// Whether an event may leave it empty.
@@ -230,7 +247,23 @@ fn add_leaves(prefix: &str, row: &FieldSpec, leaves: &mut Vec<Leaf>) {
         Shape::OneOf(_) => LeafType::Word,
         Shape::List(_) | Shape::Object(_) | Shape::Attributes => LeafType::Json,
     };
-    leaves.push(Leaf { name, holds, nullable, doc: row.doc });
+    let bytes_text = match row.shape {
+        Shape::Uuid => Some(BytesText::Uuid),
+        Shape::Hex { .. } => Some(BytesText::Hex),
+        Shape::ArtifactId => Some(BytesText::ArtifactId),
+        Shape::Id
+        | Shape::Text { .. }
+        | Shape::Timestamp
+        | Shape::Count
+        | Shape::Number
+        | Shape::Usd
+        | Shape::Bool
+        | Shape::OneOf(_)
+        | Shape::List(_)
+        | Shape::Object(_)
+        | Shape::Attributes => None,
+    };
+    leaves.push(Leaf { name, holds, bytes_text, nullable, doc: row.doc });
 }
 
 impl CheckedEvent {

@@ -46,7 +46,7 @@ mod writer;
 pub use attributes::{Attributes, Scalar};
 pub use checked::CheckedEvent;
 pub use codec::DecodeError;
-pub use columns::{Cell, ENVELOPE_LEAVES, Leaf, LeafType};
+pub use columns::{BytesText, Cell, ENVELOPE_LEAVES, Leaf, LeafType};
 pub use declared::{DeclareError, DeclaredFamily, DeclaredPayload};
 pub use event::{Event, MAX_EVENT_BYTES};
 pub use families::{Group, Kind, Payload};

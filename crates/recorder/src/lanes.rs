@@ -133,14 +133,14 @@ impl Reader {
     /// The position of the last event of a session; `None` if there is no such session.
     pub fn last_seq_of(&self, session: &str) -> Option<u64> {
         let projection = self.projection();
-        projection.find(session).map(|root| projection.extent_of(root).last_seq)
+        projection.find(session).map(|root| projection.extent_of(&[root]).last_seq)
     }
 
     /// The positions between which all events of some sessions lie.
     fn extent(&self, sessions: &[SessionView]) -> (u64, u64) {
         let projection = self.projection();
         let roots = sessions.iter().filter_map(|session| projection.find(&session.session_id));
-        let extents = roots.map(|root| projection.extent_of(root));
+        let extents = roots.map(|root| projection.extent_of(&[root]));
         extents.fold((u64::MAX, 0), |(first, last), extent| (first.min(extent.first_seq), last.max(extent.last_seq)))
     }
 }
@@ -235,6 +235,7 @@ struct LaneFold {
 
 impl LaneFold {
     fn new(reader: &Reader, session: Option<&Arc<str>>) -> Self {
+        let session = session.map(std::slice::from_ref);
         let stand_ins = reader.stand_ins(session);
         let details = DetailFold::new(stand_ins.clone(), reader.sharing(session));
         Self { wanted: None, stand_ins, details, sessions: FxHashMap::default() }

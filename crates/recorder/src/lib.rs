@@ -8,7 +8,7 @@
 //! | `identity`, `id_file` | idempotency by `event_id`, across restarts |
 //! | `fold` | events to sessions, spans, costs, rate, findings |
 //! | `snapshot`, `derived` | the fold put aside; can be deleted at any time |
-//! | [`Reader`], `selection` | every answer, also in other processes while one writes |
+//! | [`Reader`], `details`, `selection` | every answer, also in other processes while one writes |
 //! | `log` | what is sealed in the archive, then the journal: one log |
 //! | [`Artifacts`] | content by its hash |
 //! | [`Checkpoint`] | a line that is kept elsewhere, against roll-back |
@@ -28,6 +28,7 @@ mod artifacts;
 mod checkpoint;
 mod core;
 mod derived;
+mod details;
 mod drops;
 mod error;
 mod fold;

@@ -4,23 +4,20 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use flightrec_archive::ArchivedEvent;
+use flightrec_archive::{ArchivedEvent, Manifest, Segment, SegmentEntry};
 use flightrec_events::{CheckedEvent, Registry, Timestamp};
 use flightrec_journal::{Block, BlockRef, DiskStorage, Seq, Storage, StoreId};
-use rustc_hash::FxHashMap;
 
 use crate::artifacts::Artifacts;
 use crate::checkpoint::Checkpoint;
 use crate::error::{LookupError, OpenError, ReadError};
-use crate::fold::{CostKey, DetailFold, Projection, SpawnForest, Told};
+use crate::fold::{CostKey, Projection, SpawnForest};
 use crate::log::{Log, Scan, View};
 use crate::open;
-use crate::query::{EventFilter, SessionFilter, SpanFilter};
+use crate::query::{EventFilter, SessionFilter};
 use crate::selection::Events;
 use crate::store::StoreFiles;
-use crate::view::{
-    CostRow, Finding, FindingKind, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
-};
+use crate::view::{CostRow, Finding, ModelRunView, RateView, SessionView, TreeView};
 
 /// How many verified blocks are held for the next question, and how many bytes of records at most; the
 /// block that was read last is held whatever its size.
@@ -115,6 +112,14 @@ impl Reader {
         Self { files, log, artifacts, projection, scan: scan.map(Mutex::new), cache: Mutex::default() }
     }
 
+    /// Another reader of the same store, which keeps a projection of its own.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn another(&self) -> Result<Self, OpenError> {
+        Self::open_storage(Arc::clone(self.log.storage()))
+    }
+
     /// Takes in what has been written since the last time. A reader that belongs to a recorder sees
     /// everything durable without it.
     ///
@@ -170,6 +175,19 @@ impl Reader {
     /// The files of the store, for whoever copies them.
     pub const fn storage(&self) -> &Arc<dyn Storage> {
         &self.files.storage
+    }
+
+    /// What is sealed at this moment, and where the journal begins behind it.
+    pub fn manifest(&self) -> Manifest {
+        self.log.view().manifest.clone()
+    }
+
+    /// A sealed segment, opened if it is not.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it cannot be read, or is not what was sealed.
+    pub fn segment(&self, entry: &SegmentEntry) -> Result<Arc<Segment>, ReadError> {
+        self.log.segment(entry)
     }
 
     /// Content by its hash.
@@ -233,56 +251,12 @@ impl Reader {
         filter.arrange(views)
     }
 
-    /// Everything about one session, named by its id or a unique beginning of it.
-    ///
-    /// # Errors
-    /// [`LookupError`] if no one session answers, [`ReadError`] if its events cannot be read.
-    pub fn session(&self, id: &str) -> Result<SessionDetail, AnswerError> {
-        let id = self.resolve(id)?;
-        let (fold, gaps) = self.fold_details(&EventFilter::of_session(Arc::clone(&id)))?;
-        let (spans, states) = fold.finish();
-        let mut tree = self.tree(&id)?;
-        tree.session.findings.extend(gaps);
-        Ok(SessionDetail { session: tree.session, states, spans, children: tree.children })
-    }
-
-    /// Folds the events that pass a filter. A damaged block loses its own events and no others; each
-    /// is told as a finding.
-    fn fold_details(&self, filter: &EventFilter) -> Result<(DetailFold, Vec<Finding>), ReadError> {
-        let mut fold = DetailFold::new(self.stand_ins(filter.session.as_ref()), self.sharing(filter.session.as_ref()));
-        let mut gaps = Vec::new();
-        for event in self.events(filter) {
-            match event {
-                Ok(event) => fold.apply(event.seq, &event.event),
-                Err(error) if error.is_damage() => gaps.push(Finding {
-                    kind: FindingKind::Gap,
-                    severity: FindingKind::Gap.severity(),
-                    session_id: filter.session.clone(),
-                    span_id: None,
-                    seq: error.first_lost(),
-                    detail: format!("a part of the log cannot be read: {error}"),
-                }),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((fold, gaps))
-    }
-
-    /// Which ids stand for a session, or for any.
-    pub(crate) fn stand_ins(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Arc<str>> {
+    /// One session, by its whole id.
+    pub fn session_view(&self, id: &str) -> Option<SessionView> {
         let projection = self.projection();
-        let Some(session) = session else { return projection.stand_ins() };
-        let Some(root) = projection.find(session) else { return FxHashMap::default() };
-        projection.ids_of(root).into_iter().skip(1).map(|id| (id, Arc::clone(projection.id_at(root)))).collect()
-    }
-
-    /// Whether a session shares its id with its agents, or which do.
-    pub(crate) fn sharing(&self, session: Option<&Arc<str>>) -> FxHashMap<Arc<str>, Told> {
-        let projection = self.projection();
-        match session {
-            Some(session) => projection.sharing(projection.find(session).into_iter()),
-            None => projection.sharing(projection.listed()),
-        }
+        let at = projection.find(id)?;
+        let is_listed = projection.listed().any(|listed| listed == at);
+        is_listed.then(|| SpawnForest::new(&projection).view(at))
     }
 
     /// A session with its descendants.
@@ -340,23 +314,6 @@ impl Reader {
         Ok(block)
     }
 
-    /// The spans that pass a filter, by start.
-    ///
-    /// # Errors
-    /// [`ReadError`] if events cannot be read.
-    pub fn spans(&self, filter: &SpanFilter) -> Result<Vec<SpanView>, ReadError> {
-        let events = EventFilter { session: filter.session.clone(), ..EventFilter::default() };
-        Ok(filter.arrange(self.fold_details(&events)?.0.into_spans()))
-    }
-
-    /// A session's thread, in the order of the log; of all sessions with `None`.
-    ///
-    /// # Errors
-    /// [`ReadError`] if events cannot be read.
-    pub fn messages(&self, session: Option<Arc<str>>) -> Result<Vec<MessageView>, ReadError> {
-        Ok(self.fold_details(&EventFilter { session, ..EventFilter::default() })?.0.into_messages())
-    }
-
     /// Usage and cost by a key, of the sessions that pass a filter; largest cost first.
     pub fn cost(&self, key: CostKey, filter: &SessionFilter) -> Vec<CostRow> {
         let projection = self.projection();
@@ -365,6 +322,16 @@ impl Reader {
         }
         let forest = SpawnForest::new(&projection);
         projection.cost_rows(key, &|at| filter.takes(&forest.view(at)))
+    }
+
+    /// The model runs of one session, by its whole id, or of all: each once, however often it was reported. Summed up
+    /// they are the answers of [`cost`](Self::cost).
+    pub fn model_runs(&self, session: Option<&str>) -> Vec<ModelRunView> {
+        let projection = self.projection();
+        match session {
+            None => projection.model_runs(None),
+            Some(id) => projection.find(id).map_or_else(Vec::new, |at| projection.model_runs(Some(at))),
+        }
     }
 
     /// The rate of use over the window that ends at `now`.
@@ -421,6 +388,11 @@ impl Reader {
     pub fn ids_of(&self, session: &str) -> Vec<Arc<str>> {
         let projection = self.projection();
         projection.find(session).map_or_else(Vec::new, |root| projection.ids_of(root))
+    }
+
+    /// The ids that stand for another session, each with that session's id.
+    pub fn standing_in(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        self.projection().stand_ins().into_iter().collect()
     }
 
     /// The findings that concern no single session, such as lost parts of the log.

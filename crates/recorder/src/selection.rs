@@ -19,6 +19,8 @@ use crate::reader::{Reader, RecordedEvent};
 pub struct Events<'a> {
     reader: &'a Reader,
     filter: EventFilter,
+    /// The sessions whose events are wanted; all events if absent.
+    sessions: Option<Vec<Arc<str>>>,
     wanted: Wanted,
     /// The position that comes next.
     next: u64,
@@ -93,10 +95,17 @@ impl Wanted {
 
 impl<'a> Events<'a> {
     pub(crate) fn new(reader: &'a Reader, filter: EventFilter) -> Self {
-        let ids = filter.session.as_ref().map(|id| reader.ids_of(id));
+        let sessions = filter.session.clone().map(|session| vec![session]);
+        Self::of_sessions(reader, sessions, filter)
+    }
+
+    /// The events of some sessions that pass what else the filter says.
+    pub(crate) fn of_sessions(reader: &'a Reader, sessions: Option<Vec<Arc<str>>>, filter: EventFilter) -> Self {
+        let ids = sessions.as_ref().map(|ids| ids.iter().flat_map(|id| reader.ids_of(id)).collect());
         let mut events = Self {
             reader,
             wanted: Wanted::of(ids),
+            sessions,
             next: filter.from_seq.unwrap_or(1),
             parts: VecDeque::new(),
             generation: 0,
@@ -114,18 +123,18 @@ impl<'a> Events<'a> {
         // The view is taken while the projection stands still: what that has let go of is in the archive by then.
         let projection = self.reader.projection();
         let view = self.reader.log().view();
-        let root = self.filter.session.as_ref().map(|id| projection.find(id));
-        let (from, until) = match root {
+        let known = |ids: &Vec<Arc<str>>| ids.iter().filter_map(|id| projection.find(id)).collect();
+        let roots: Option<Vec<u32>> = self.sessions.as_ref().map(known);
+        let (from, until) = match &roots {
             None => (self.next, u64::MAX),
-            Some(None) => (1, 0),
-            Some(Some(root)) => {
-                let extent = projection.extent_of(root);
+            Some(roots) => {
+                let extent = projection.extent_of(roots);
                 (self.next.max(extent.first_seq), extent.last_seq)
             }
         };
-        let blocks: Vec<BlockPlace> = match root {
+        let blocks: Vec<BlockPlace> = match &roots {
             None => projection.blocks.from(from).copied().collect(),
-            Some(root) => root.map_or_else(Vec::new, |root| projection.blocks_of(root)),
+            Some(roots) => projection.blocks_of(roots),
         };
         let live = |block: &BlockPlace| block.last_seq() >= from && block.first_seq >= view.origin_seq();
         let sealed = view.segments(from, until).cloned().map(Part::Sealed);

@@ -316,6 +316,31 @@ pub struct CostRow {
     pub cost: RowCost,
 }
 
+/// One model run: usage that was reported, however often, and counts once.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelRunView {
+    /// The session that it counts for.
+    pub session_id: Arc<str>,
+    /// The report that counts.
+    pub event_id: EventId,
+    /// When it was reported, on the emitter's clock.
+    pub timestamp: Timestamp,
+    /// The role of the session.
+    pub role: Option<Arc<str>>,
+    /// The work packet of the session.
+    pub wp_id: Option<Arc<str>>,
+    /// The model that answered.
+    pub model_id: Arc<str>,
+    /// Who served the model.
+    pub provider: Option<Arc<str>>,
+    /// Where the model runs.
+    pub backend: Option<Backend>,
+    /// What was used.
+    pub tokens: Tokens,
+    /// What it cost, in nano-dollars; null if it has no price.
+    pub cost_nanos: Option<u64>,
+}
+
 /// The present rate of use over a sliding window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RateView {

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use flightrec_recorder::Recorder;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::api::sql::Engines;
 use crate::body::Budget;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
@@ -23,6 +24,8 @@ pub(crate) struct App {
     pub(crate) streams: Arc<Semaphore>,
     /// Turns true when the server is asked to stop.
     pub(crate) stopping: watch::Receiver<bool>,
+    /// The engine that answers SQL, in a build that has one.
+    pub(crate) engines: Engines,
     admitted: Arc<Semaphore>,
     intakes: Arc<Semaphore>,
     questions: Arc<Semaphore>,
@@ -58,11 +61,18 @@ impl App {
             metrics: Metrics::default(),
             streams: Arc::new(Semaphore::new(limits.max_streams)),
             stopping,
+            engines: Engines::default(),
             admitted: Arc::new(Semaphore::new(limits.max_requests)),
             intakes: Arc::new(Semaphore::new(limits.max_intakes)),
             questions: Arc::new(Semaphore::new(limits.max_questions)),
             options,
         }
+    }
+
+    /// A place among the requests that are worked on or wait.
+    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned();
+        admitted.map_err(|_| Problem::busy("the server has as many requests as it may"))
     }
 
     /// Runs what blocks on a thread that may block, when its turn comes. The turn lasts as long as the
@@ -72,8 +82,7 @@ impl App {
         lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned();
-        let admitted = admitted.map_err(|_| Problem::busy("the server has as many requests as it may"))?;
+        let admitted = self.admit()?;
         let lane = match lane {
             Lane::Intake => &self.intakes,
             Lane::Question => &self.questions,

@@ -17,7 +17,7 @@ use hyper::{Request, Response};
 use tokio::time::{Instant, timeout};
 
 use crate::answer::{Answer, Content};
-use crate::api::{Question, stream};
+use crate::api::{Question, sql, stream};
 use crate::app::{App, Lane};
 use crate::body;
 use crate::compression::{Compression, decode};
@@ -95,6 +95,7 @@ async fn answer(app: &Arc<App>, lookup: Lookup, head: &Parts, body: &mut Incomin
             .await
         }
         Action::Follow => stream::begin(question(app, found, head)?, &head.headers).await,
+        Action::Query => sql::answer(app, head, body).await,
         Action::Take(signal) => take(app, head, body, signal).await,
         Action::Call(signal) => call(app, head, body, signal).await,
     }
@@ -104,7 +105,8 @@ fn question(app: &Arc<App>, found: Found, head: &Parts) -> Result<Question, Prob
     Question::new(Arc::clone(app), found, head.uri.query())
 }
 
-fn media_type(headers: &HeaderMap) -> String {
+/// The content type of a request, in lower case, without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
@@ -170,7 +172,13 @@ fn refused(port: Port, route: Option<&Route>, headers: &HeaderMap, problem: &Pro
             Port::Http,
             None
             | Some(
-                Action::Tell(_) | Action::Show(_) | Action::Ask(_) | Action::Give(_) | Action::Follow | Action::Call(_),
+                Action::Tell(_)
+                | Action::Show(_)
+                | Action::Ask(_)
+                | Action::Give(_)
+                | Action::Query
+                | Action::Follow
+                | Action::Call(_),
             ),
         ) => Answer::problem(problem),
     }

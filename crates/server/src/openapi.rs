@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
-use crate::api::schemas;
+use crate::api::{schemas, sql};
 use crate::app::App;
 use crate::routes::{Action, Port, ROUTES, Route, Verb};
 
@@ -96,6 +96,16 @@ fn body(route: &Route) -> Option<Value> {
             "application/x-ndjson": any,
         }),
         (Action::Give(_), _) => json!({"application/octet-stream": any}),
+        (Action::Query, _) => json!({"application/json": {"schema": {
+            "type": "object",
+            "required": ["query"],
+            "additionalProperties": false,
+            "properties": {
+                "query": {"type": "string", "description": "One statement that only reads."},
+                "max_rows": {"type": "integer", "minimum": 0, "default": sql::DEFAULT_MAX_ROWS},
+                "timeout_ms": {"type": "integer", "minimum": 0, "default": sql::DEFAULT_TIMEOUT_MS},
+            },
+        }}}),
         (Action::Tell(_) | Action::Show(_) | Action::Ask(_) | Action::Follow | Action::Call(_), _) => return None,
     };
     debug_assert!(route.method == Verb::Post, "only what is posted has a body");

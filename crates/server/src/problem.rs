@@ -29,6 +29,15 @@ pub(crate) enum Kind {
     Ambiguous,
     /// It is larger than can be taken.
     TooLarge,
+    /// It needs more time or memory than it may have.
+    #[cfg_attr(not(any(test, feature = "sql")), expect(dead_code, reason = "queries alone cost as much"))]
+    TooCostly,
+    /// This server was built without it.
+    #[cfg_attr(
+        all(not(test), feature = "sql"),
+        expect(dead_code, reason = "the one part that may be left out is built in")
+    )]
+    NotBuilt,
     /// It is in a form that is not understood.
     UnsupportedForm,
     /// The store or the server is at fault.
@@ -49,6 +58,8 @@ impl Kind {
             Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Kind::Ambiguous => StatusCode::CONFLICT,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::TooCostly => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::NotBuilt => StatusCode::NOT_IMPLEMENTED,
             Kind::UnsupportedForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -62,9 +73,9 @@ impl Kind {
             Kind::TooSlow => 4,
             Kind::NotFound => 5,
             Kind::Forbidden => 7,
-            Kind::TooLarge => 8,
+            Kind::TooLarge | Kind::TooCostly => 8,
             Kind::Ambiguous => 9,
-            Kind::MethodNotAllowed | Kind::UnsupportedForm => 12,
+            Kind::MethodNotAllowed | Kind::UnsupportedForm | Kind::NotBuilt => 12,
             Kind::Internal => 13,
             Kind::Unavailable => 14,
             Kind::Unauthenticated => 16,
@@ -82,6 +93,8 @@ impl Kind {
             Kind::TooSlow => "too_slow",
             Kind::Ambiguous => "ambiguous",
             Kind::TooLarge => "too_large",
+            Kind::TooCostly => "too_costly",
+            Kind::NotBuilt => "not_built",
             Kind::UnsupportedForm => "unsupported_form",
             Kind::Internal => "internal",
             Kind::Unavailable => "unavailable",
@@ -89,7 +102,7 @@ impl Kind {
     }
 
     #[cfg(test)]
-    pub(crate) const ALL: [Kind; 11] = [
+    pub(crate) const ALL: [Kind; 13] = [
         Kind::BadRequest,
         Kind::Unauthenticated,
         Kind::Forbidden,
@@ -98,6 +111,8 @@ impl Kind {
         Kind::TooSlow,
         Kind::Ambiguous,
         Kind::TooLarge,
+        Kind::TooCostly,
+        Kind::NotBuilt,
         Kind::UnsupportedForm,
         Kind::Internal,
         Kind::Unavailable,

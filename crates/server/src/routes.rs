@@ -77,6 +77,8 @@ pub(crate) enum Action {
     Ask(fn(&Question) -> Result<Answer, Problem>),
     /// Gives the store something, on a thread that may block.
     Give(fn(&Question, &Given) -> Result<Answer, Problem>),
+    /// Answers a question in SQL.
+    Query,
     /// Sends events as they are recorded.
     Follow,
     /// Takes telemetry over HTTP.
@@ -298,6 +300,13 @@ pub(crate) static ROUTES: &[Route] = &[
         Action::Give(giving::artifact),
     ),
     get("/api/v1/artifacts/{sha256}", "Content by its hash, verified.", &[], "content", Action::Ask(lists::artifact)),
+    post(
+        "/api/v1/sql",
+        "Ask in SQL: read-only, bounded in rows, time and memory. Answers 501 where the query engine is not built in.",
+        &[],
+        "sql",
+        Action::Query,
+    ),
     get(
         "/api/v1/stream",
         "Events as they are recorded, as server-sent events; `Last-Event-ID` or `from_seq` resumes.",

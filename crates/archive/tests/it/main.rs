@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
 mod damage;
+mod export;
 mod manifest;
 mod rewrite;
 mod round_trip;

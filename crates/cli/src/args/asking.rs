@@ -237,18 +237,42 @@ pub(crate) struct FindingsArgs {
     pub(crate) limit: Option<usize>,
 }
 
+/// `sql`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Tables: events, sessions, spans, messages, tool_calls, inferences, costs. The record is only read:
+SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW. Money is whole nano-dollars, times are UTC. docs/sql.md lists the
+columns, and says how other engines read the archive's files as they lie.
+
+Examples:
+  $ flightrec sql 'SELECT role, sum(cost_nanos) / 1e9 AS usd FROM costs GROUP BY role ORDER BY usd DESC'
+  $ flightrec sql \"SELECT tool_id, count(*) FROM tool_calls WHERE NOT ok GROUP BY tool_id\" --format csv
+  $ flightrec sql 'DESCRIBE sessions'
+  $ cat report.sql | flightrec sql - --format ndjson"
+)]
+pub(crate) struct SqlArgs {
+    /// The query; `-` reads it from standard input
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: String,
+    /// The most memory that the query may use, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    pub(crate) memory_mib: u32,
+}
+
 /// `export`
 #[derive(Debug, Args)]
 #[command(
     after_help = "NDJSON is written without --format. With --replay the fields that a recorder assigns are left out, so
 that `flightrec record` takes the lines into another store. With --format otlp sessions are written as
 spans for any OpenTelemetry backend, one request a line; `flightrec import otlp` takes them back whole.
+With --format parquet they are one file of the archive's columns, which most engines read (docs/sql.md).
 
 Examples:
   $ flightrec export > all.ndjson
   $ flightrec export --session 0199a7b1 --output session.ndjson
   $ flightrec export --replay | flightrec --data /tmp/copy record
-  $ flightrec export --session 0199a7b1 --format otlp --output traces.json"
+  $ flightrec export --session 0199a7b1 --format otlp --output traces.json
+  $ flightrec export --format parquet --since 7d --output week.parquet"
 )]
 pub(crate) struct ExportArgs {
     /// Of this session, named by its id or a unique beginning of it
@@ -261,7 +285,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, visible_alias = "events-only")]
     pub(crate) replay: bool,
     /// Write to this file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, visible_alias = "out", value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// When: the events' own time.
     #[command(flatten)]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::asking::{
-    CostArgs, EventsArgs, ExportArgs, FindingsArgs, MessagesArgs, RateArgs, SessionsArgs, ShowArgs, SpansArgs, TreeArgs,
+    CostArgs, EventsArgs, ExportArgs, FindingsArgs, MessagesArgs, RateArgs, SessionsArgs, ShowArgs, SpansArgs, SqlArgs,
+    TreeArgs,
 };
 use super::bringing::{ImportCommand, UpArgs};
 use super::care::{CheckpointArgs, CompletionsArgs, DoctorArgs, SchemaArgs, VerifyArgs};
@@ -75,6 +76,9 @@ pub(crate) enum Format {
     /// Spans for any OpenTelemetry backend, of `export`
     #[value(hide = true)]
     Otlp,
+    /// The archive's columns, of `export`
+    #[value(hide = true)]
+    Parquet,
 }
 
 /// When to use colours.
@@ -121,6 +125,8 @@ pub(crate) enum Command {
     Rate(RateArgs),
     /// List what is wrong or incomplete in the record
     Findings(FindingsArgs),
+    /// Ask in SQL
+    Sql(SqlArgs),
     /// Give content to the store, or take it out
     #[command(subcommand)]
     Artifact(ArtifactCommand),

@@ -113,6 +113,7 @@ fn size_bytes(text: &str) -> Result<u64, String> {
     };
     let bytes = match number.parse::<u64>() {
         Ok(number) => number.checked_mul(unit_bytes),
+        Err(_) if !number.contains('.') => None,
         Err(_) => number.parse::<f64>().ok().map(|number| (number * unit_bytes as f64) as u64),
     };
     bytes.ok_or_else(bad)

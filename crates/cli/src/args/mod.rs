@@ -16,7 +16,7 @@ mod sending;
 
 pub(crate) use asking::{
     CostArgs, CostBy, EventsArgs, ExportArgs, FindingsArgs, GroupBy, MessagesArgs, RateArgs, SessionsArgs, ShowArgs,
-    SpansArgs, TreeArgs,
+    SpansArgs, SqlArgs, TreeArgs,
 };
 pub(crate) use bringing::{ImportCommand, ImportOtlpArgs, PriceArgs, SignalWord, TranscriptArgs, UpArgs};
 pub(crate) use care::{CompletionsArgs, SchemaArgs, VerifyArgs};

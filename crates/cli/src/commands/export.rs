@@ -7,6 +7,8 @@ use flightrec_ingest::export::SessionExport;
 use flightrec_ingest::otlp::model::TracesRequest;
 use flightrec_ingest::otlp::{self, Encoding};
 use flightrec_recorder::Reader;
+use flightrec_recorder::archive::{EventsFile, ExportError};
+use flightrec_recorder::journal::Seq;
 use flightrec_recorder::query::EventFilter;
 
 use super::events::readable;
@@ -14,16 +16,17 @@ use super::scope::{self, Scope};
 use super::{Run, has_gaps};
 use crate::args::{ExportArgs, Format};
 use crate::escape::escape_json;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::output::{words, write_file};
 
 pub(super) fn run(run: &Run, args: &ExportArgs, format: Option<Format>) -> Outcome {
     let shape = match format {
         None | Some(Format::Ndjson) => Shape::Events { replay: args.replay },
         Some(Format::Otlp) => Shape::Otlp,
+        Some(Format::Parquet) => Shape::Parquet,
         Some(Format::Table | Format::Json | Format::Csv | Format::Markdown) => {
             return Err(Failure::usage(
-                "export writes ndjson or otlp: leave --format out, or use `flightrec events` for other formats",
+                "export writes ndjson, otlp or parquet: leave --format out, or use `flightrec events` for other formats",
             ));
         }
     };
@@ -33,9 +36,15 @@ pub(super) fn run(run: &Run, args: &ExportArgs, format: Option<Format>) -> Outco
     let scope = Scope::new(run, &reader, args.session.as_deref(), &args.filters)?;
     let filter = EventFilter { session: scope.session.clone(), kinds, since, until, ..EventFilter::default() };
     let Some(path) = &args.output else {
+        if shape == Shape::Parquet && run.console.output_is_terminal {
+            return Err(Failure::usage(
+                "Parquet is not for terminals: name a file with --output, or redirect the output",
+            ));
+        }
         let mut out = BufWriter::with_capacity(256 * 1024, std::io::stdout());
         return write(run, &reader, &filter, &scope, shape, &mut out).map(|(_, exit)| exit);
     };
+    let path = &if shape == Shape::Parquet && path.is_dir() { path.join("events.parquet") } else { path.clone() };
     let mut written = (0, Exit::Done);
     write_file(path, |out| {
         written = write(run, &reader, &filter, &scope, shape, out)?;
@@ -47,12 +56,14 @@ pub(super) fn run(run: &Run, args: &ExportArgs, format: Option<Format>) -> Outco
 }
 
 /// What is written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     /// Events, one JSON object a line.
     Events { replay: bool },
     /// OTLP requests with spans, one JSON object a line.
     Otlp,
+    /// Events, as rows of the archive's columns.
+    Parquet,
 }
 
 fn write(
@@ -61,11 +72,12 @@ fn write(
     filter: &EventFilter,
     scope: &Scope,
     shape: Shape,
-    out: &mut dyn Write,
+    out: &mut (dyn Write + Send),
 ) -> Result<(u64, Exit), Failure> {
     match shape {
         Shape::Events { replay } => write_events(run, reader, filter, scope, replay, out),
         Shape::Otlp => write_otlp(run, reader, filter, scope, out),
+        Shape::Parquet => write_parquet(run, reader, filter, scope, out),
     }
 }
 
@@ -105,6 +117,35 @@ fn write_otlp(
     }
     out.flush()?;
     Ok((events, if is_whole { Exit::Done } else { Exit::Damaged }))
+}
+
+/// Writes every event that is wanted and can be read into one Parquet file, in the order of the record.
+fn write_parquet(
+    run: &Run,
+    reader: &Reader,
+    filter: &EventFilter,
+    scope: &Scope,
+    out: &mut (dyn Write + Send),
+) -> Result<(u64, Exit), Failure> {
+    let mut is_whole = !has_gaps(reader);
+    let mut file = EventsFile::create(out, reader.store_id()).map_err(|error| cannot_write(&error))?;
+    for event in reader.events(filter) {
+        let Some(event) = readable(run, event, &mut is_whole)? else { continue };
+        if scope.takes(event.event.model_session_id.as_ref().map(AsRef::as_ref)) {
+            let added = file.push(Seq::new(event.seq), event.recorded_at, &event.event);
+            added.map_err(|error| cannot_write(&error))?;
+        }
+    }
+    let events = file.finish().map_err(|error| cannot_write(&error))?;
+    Ok((events, if is_whole { Exit::Done } else { Exit::Damaged }))
+}
+
+/// The error of the output, if it is behind that of the encoder.
+fn cannot_write(error: &ExportError) -> Failure {
+    match error.output() {
+        Some(kind) => Failure::from(std::io::Error::from(kind)),
+        None => Failure::failed(chain(error)),
+    }
 }
 
 /// Writes every event that is wanted and can be read; answers with how many, and whether some could not.

@@ -27,6 +27,7 @@ mod short_ids;
 mod show;
 mod signals;
 mod spans;
+mod sql;
 mod transcript_files;
 mod transcripts;
 mod tree;

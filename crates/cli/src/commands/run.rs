@@ -7,7 +7,7 @@ use flightrec_recorder::{Clock, Reader, SystemClock};
 
 use super::{
     artifact, checkpoint, completions, cost, doctor, events, export, findings, hold, import, intake, messages, push,
-    rate, retain, running, schema, seal, sessions, show, spans, tree, up, validate, verify,
+    rate, retain, running, schema, seal, sessions, show, spans, sql, tree, up, validate, verify,
 };
 use crate::args::{Cli, Command, Format};
 use crate::console::Console;
@@ -56,7 +56,7 @@ pub(crate) fn run() -> Outcome {
     }
     let misplaced = match global.format {
         Some(Format::Markdown) => !matches!(command, Command::Schema(_)),
-        Some(Format::Otlp) => !matches!(command, Command::Export(_)),
+        Some(Format::Otlp | Format::Parquet) => !matches!(command, Command::Export(_)),
         Some(Format::Table | Format::Json | Format::Ndjson | Format::Csv) | None => false,
     };
     if let (true, Some(format)) = (misplaced, global.format) {
@@ -80,6 +80,7 @@ pub(crate) fn run() -> Outcome {
         Command::Rate(args) => rate::run(&run, &args),
         Command::Findings(args) => findings::run(&run, &args),
         Command::Artifact(command) => artifact::run(&run, &command),
+        Command::Sql(args) => sql::run(&run, &args),
         Command::Export(args) => export::run(&run, &args, global.format),
         Command::Seal(_) => seal::run(&run),
         Command::Retain(args) => retain::run(&run, &args),

@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 type Fields<'j> = HashMap<&'j str, &'j RawValue>;
 
 /// Appends the header.
-pub(super) fn write_header(fields: &[&str], out: &mut Vec<u8>) {
+pub(super) fn write_header(fields: &[impl AsRef<str>], out: &mut Vec<u8>) {
     for (i, field) in fields.iter().enumerate() {
         if i > 0 {
             out.push(b',');
         }
-        write_cell(field, out);
+        write_cell(field.as_ref(), out);
     }
     out.push(b'\n');
 }
@@ -42,9 +42,27 @@ pub(super) fn write_row(json: &[u8], fields: &[&str], safe: impl Fn(&str) -> Str
     out.push(b'\n');
 }
 
-/// A string without its quotes, anything else as it is; `None` for null.
+/// Appends one row of values, each as JSON.
+#[cfg(feature = "sql")]
+pub(super) fn write_values(values: &[impl AsRef<str>], safe: impl Fn(&str) -> String, out: &mut Vec<u8>) {
+    for (i, value) in values.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        if let Some(text) = value_text(value.as_ref()) {
+            write_cell(&safe(&text), out);
+        }
+    }
+    out.push(b'\n');
+}
+
 fn cell_text(value: &RawValue) -> Option<String> {
-    match value.get() {
+    value_text(value.get())
+}
+
+/// Of JSON, a string without its quotes, anything else as it is; `None` for null.
+pub(super) fn value_text(json: &str) -> Option<String> {
+    match json {
         "null" => None,
         text if text.starts_with('"') => serde_json::from_str(text).ok(),
         other => Some(other.to_owned()),

@@ -10,7 +10,7 @@ use crate::exit::Failure;
 /// regular file, such as a pipe or a device, is written to directly.
 pub(crate) fn write_file(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let cannot = |error: &std::io::Error| Failure::file("write", path, error);
     if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {

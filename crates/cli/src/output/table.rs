@@ -64,7 +64,7 @@ enum Line {
 
 /// A table that is printed as it grows.
 pub(crate) struct Table {
-    columns: &'static [Column],
+    columns: Vec<(String, Align)>,
     widths: Vec<usize>,
     lines: Vec<Line>,
     has_header: bool,
@@ -76,7 +76,12 @@ pub(crate) struct Table {
 impl Table {
     /// An empty table.
     pub(crate) fn new(columns: &'static [Column], colour: bool, limit: Option<usize>) -> Self {
-        let widths = columns.iter().map(|column| column.0.width()).collect();
+        Self::of(columns.iter().map(|Column(title, align)| ((*title).to_owned(), *align)).collect(), colour, limit)
+    }
+
+    /// An empty table whose columns are known only now. Their titles are escaped.
+    pub(crate) fn of(columns: Vec<(String, Align)>, colour: bool, limit: Option<usize>) -> Self {
+        let widths = columns.iter().map(|(title, _)| escape(title).width()).collect();
         Self { columns, widths, lines: Vec::new(), has_header: false, colour, limit }
     }
 
@@ -106,7 +111,7 @@ impl Table {
         if !self.has_header {
             self.has_header = true;
             let titles =
-                self.columns.iter().map(|column| Cell::new(column.0).style(Style::new().bold())).collect::<Vec<_>>();
+                self.columns.iter().map(|(title, _)| Cell::new(title).style(Style::new().bold())).collect::<Vec<_>>();
             self.print_row(&titles, out)?;
         }
         for line in std::mem::take(&mut self.lines) {
@@ -121,11 +126,13 @@ impl Table {
     fn print_row(&self, cells: &[Cell], out: &mut dyn Write) -> io::Result<()> {
         let mut line = String::new();
         let mut at = 0;
-        let last = self.columns.len() - 1;
         for (i, cell) in cells.iter().enumerate() {
-            let Column(_, align) = self.columns[i];
-            let text =
-                if i == last && align == Align::Left { self.fit(&cell.text, at) } else { cell.text.as_str().into() };
+            let (_, align) = self.columns[i];
+            let text = if i + 1 == self.columns.len() && align == Align::Left {
+                self.fit(&cell.text, at)
+            } else {
+                cell.text.as_str().into()
+            };
             let pad = self.widths[i].saturating_sub(text.width());
             at += text.width() + pad + GAP.len();
             if align == Align::Right {

@@ -43,7 +43,7 @@ impl Verdicts {
     pub(crate) fn new(console: Console, bar: ProgressBar) -> Result<Self, Failure> {
         let list = match console.format {
             Format::Table => None,
-            Format::Json | Format::Ndjson | Format::Csv | Format::Markdown | Format::Otlp => {
+            Format::Json | Format::Ndjson | Format::Csv | Format::Markdown | Format::Otlp | Format::Parquet => {
                 Some(Lister::new::<LineVerdict>(console, &[])?)
             }
         };

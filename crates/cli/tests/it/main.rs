@@ -21,6 +21,7 @@ mod running;
 mod secrets;
 mod serving;
 mod shapes;
+mod sql;
 mod support;
 mod terminals;
 mod transcripts;

@@ -10,6 +10,7 @@
 //! - [`rate`]: usage by second
 //! - [`detail`]: spans, messages and states, folded from one session's events when somebody asks
 //! - [`answers`]: views of the projection
+//! - [`runs`]: its model runs, each once
 //!
 //! Nothing here writes, waits or reads a clock; folding the same log gives the same projection.
 
@@ -19,6 +20,7 @@ mod detail;
 mod places;
 mod projection;
 mod rate;
+mod runs;
 mod session;
 mod tally;
 mod told;

@@ -45,7 +45,7 @@ pub(crate) struct Projection {
     pub(crate) places: Places,
     pub(crate) served_models: Vec<ServedModel>,
     served_by_key: FxHashMap<ServedModel, u32>,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     pub(crate) rate: RateLog,
     /// Whether any event came from a transcript.
     has_transcripts: bool,
@@ -358,10 +358,10 @@ impl Projection {
         missing
     }
 
-    /// The blocks of the journal that hold events of a session, in their order.
-    pub(crate) fn blocks_of(&self, root: u32) -> Vec<BlockPlace> {
+    /// The blocks of the journal that hold events of some sessions, in their order.
+    pub(crate) fn blocks_of(&self, roots: &[u32]) -> Vec<BlockPlace> {
         let mut blocks: Vec<u64> = Vec::new();
-        for at in self.places.group(root) {
+        for at in roots.iter().flat_map(|root| self.places.group(*root)) {
             blocks.extend(&self.sessions[at as usize].blocks);
         }
         blocks.sort_unstable();
@@ -369,10 +369,10 @@ impl Projection {
         blocks.into_iter().filter_map(|first| self.blocks.get(first).copied()).collect()
     }
 
-    /// Where in the log the events of a session lie.
-    pub(crate) fn extent_of(&self, root: u32) -> Extent {
+    /// Where in the log the events of some sessions lie.
+    pub(crate) fn extent_of(&self, roots: &[u32]) -> Extent {
         let mut extent = Extent::default();
-        for at in self.places.group(root) {
+        for at in roots.iter().flat_map(|root| self.places.group(*root)) {
             extent.merge(&self.sessions[at as usize].extent);
         }
         extent

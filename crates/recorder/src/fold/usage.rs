@@ -1,6 +1,6 @@
 //! The ledger that lets usage count once, whatever is repeated, replayed, forked or resumed.
 //!
-//! Usage is keyed by the provider's response id where there is one, else by the span. Of several
+//! Usage is keyed by the provider's response id where there is one, else by the span, else by the event. Of several
 //! reports under one key exactly one is charged, chosen by a rule that does not depend on the order
 //! of arrival: first-hand over second-hand telemetry, the most tokens, then a known cost over none, then a stated cost over one from a price
 //! table, then the earliest time, then the smallest event id.
@@ -121,6 +121,11 @@ impl Charge {
         }
     }
 
+    /// The event that reported it.
+    pub(crate) const fn event_id(&self) -> &[u8; 16] {
+        &self.event_id
+    }
+
     pub(crate) fn beats(&self, other: &Self) -> bool {
         let strength = |charge: &Self| {
             let (total, priced) = (charge.amounts.total(), charge.amounts.nanos.is_some());
@@ -184,7 +189,8 @@ impl Ledger {
                 posting
             }
             (None, Some(span)) => self.compete(span, None, charge),
-            (None, None) => Posting { make: Some(charge), ..Posting::default() },
+            // Nothing but the event itself names it.
+            (None, None) => self.compete(short_hash(&[b"event", &charge.event_id]), None, charge),
         }
     }
 

@@ -89,9 +89,9 @@ fn facts(projection: &Projection, bytes: u64, sealed_seq: Option<u64>) -> StoreF
     let tree = |sessions: Vec<u32>, count: usize| Tree {
         ids: sessions.iter().flat_map(|at| projection.ids_of(*at)).collect::<Vec<Arc<str>>>(),
         sessions: count as u64,
-        events: sessions.iter().map(|at| projection.extent_of(*at).events).sum(),
+        events: projection.extent_of(&sessions).events,
         updated_us: sessions.iter().filter_map(|at| projection.touched_us(*at)).max(),
-        last_seq: sessions.iter().map(|at| projection.extent_of(*at).last_seq).max().unwrap_or(0),
+        last_seq: projection.extent_of(&sessions).last_seq,
     };
     let spawned = forest.roots().into_iter().map(|root| forest.members(root)).map(|members| {
         let count = members.len();

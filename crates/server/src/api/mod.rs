@@ -6,6 +6,7 @@
 //! - `sessions`, `events`, `lists`: the answers
 //! - `given`, `giving`: events and content that are handed in
 //! - `timeline`: many sessions with all their spans, in columns
+//! - `sql`: questions in SQL
 //! - `stream`: events as they are recorded
 //! - `schemas`: the shapes, for the description of the API
 
@@ -19,6 +20,7 @@ mod places;
 mod question;
 pub(crate) mod schemas;
 pub(crate) mod sessions;
+pub(crate) mod sql;
 pub(crate) mod stream;
 pub(crate) mod timeline;
 

@@ -1,6 +1,6 @@
 //! The shapes of answers, for the description of the API.
 //!
-//! Each shape is a table of fields. Types are written as: `string`, `integer`, `boolean`, `time`, `object`,
+//! Each shape is a table of fields. Types are written as: `string`, `integer`, `boolean`, `time`, `object`, `any`,
 //! the name of another shape, `[x]` for a list of `x`, and `x?` where the value may be null. Every field is
 //! always there.
 
@@ -233,6 +233,8 @@ const OBJECTS: &[(&str, Fields)] = &[
         ],
     ),
     ("artifact", &[("artifact_id", "string"), ("sha256", "string"), ("bytes", "integer"), ("redacted", "boolean")]),
+    ("sql_column", &[("name", "string"), ("type", "string")]),
+    ("sql", &[("columns", "[sql_column]"), ("rows", "[[any]]"), ("truncated", "boolean")]),
     ("health", &[("status", "string")]),
     ("problem", &[("code", "string"), ("message", "string")]),
     ("error", &[("error", "problem")]),
@@ -301,6 +303,7 @@ fn schema(kind: &str) -> Value {
     }
     match kind {
         "string" | "integer" | "boolean" | "object" => json!({"type": kind}),
+        "any" => json!({}),
         "time" => json!({"type": "string", "format": "date-time"}),
         other => reference(other),
     }

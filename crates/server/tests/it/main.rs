@@ -9,6 +9,7 @@ mod doors;
 mod giving;
 mod lists;
 mod served;
+mod sql;
 mod stopping;
 mod streams;
 mod telemetry;

@@ -1,0 +1,129 @@
+//! `sql`, in the build with the query engine and in the one without; and Parquet for engines elsewhere.
+
+use super::support::{Store, created};
+
+#[cfg(not(feature = "sql"))]
+#[test]
+fn a_build_without_the_engine_says_how_to_get_it() {
+    let store = Store::with(&[created("s-1", 0)]);
+    let ran = store.run(["sql", "SELECT 1"]).code(1);
+    assert_eq!(ran.stdout, "");
+    for said in ["--features sql", "archive/events/*.parquet", "flightrec seal"] {
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn events_become_a_parquet_file() {
+    let store = Store::with(&[created("s-1", 0), created("s-2", 1)]);
+    let path = store.beside("all.parquet");
+    let ran = store.run(["export", "--format", "parquet", "--out", path.to_str().unwrap()]).code(0);
+    assert!(ran.stderr.contains("2 events written"), "{}", ran.stderr);
+    let all = std::fs::read(&path).unwrap();
+    assert!(all.starts_with(b"PAR1") && all.ends_with(b"PAR1"));
+    let directory = store.beside("directory");
+    std::fs::create_dir(&directory).unwrap();
+    let args = ["export", "--format", "parquet", "--session", "s-2", "--out", directory.to_str().unwrap()];
+    let ran = store.run(args).code(0);
+    assert!(ran.stderr.contains("1 event written"), "{}", ran.stderr);
+    assert!(std::fs::read(directory.join("events.parquet")).unwrap().len() < all.len());
+    for args in [&["events", "--format", "parquet"][..], &["sessions", "--format", "parquet"]] {
+        assert!(store.run(args).code(2).stderr.contains("`export`"));
+    }
+}
+
+#[cfg(feature = "sql")]
+mod answering {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::support::ndjson;
+    use crate::workload::Generator;
+
+    const EVENTS: usize = 3_000;
+
+    #[test]
+    fn the_truth_of_a_workload_wherever_its_events_lie() {
+        let workload = Generator::new(21).run(EVENTS);
+        let store = Store::new();
+        let (first, second) = workload.events.split_at(EVENTS / 2);
+        store.feed(["record"], &ndjson(first)).code(0);
+        store.run(["seal"]).code(0);
+        store.feed(["record"], &ndjson(second)).code(0);
+        let query = "SELECT session_id, state, role, wp_id, tokens_total, cost_own_nanos, cost_unpriced_runs, messages, \
+                     model_runs, tool_calls, spans FROM sessions";
+        let rows = store.list(&["sql", query]);
+        let found: BTreeMap<&str, &Value> = rows.iter().map(|row| (row["session_id"].as_str().unwrap(), row)).collect();
+        assert_eq!(found.len(), workload.sessions.len());
+        for truth in &workload.sessions {
+            let expected = json!({
+                "session_id": truth.id, "state": truth.state, "role": truth.role, "wp_id": truth.wp,
+                "tokens_total": truth.input + truth.output, "cost_own_nanos": truth.nanos,
+                "cost_unpriced_runs": truth.unpriced_runs, "messages": truth.messages, "model_runs": truth.runs,
+                "tool_calls": truth.tool_calls, "spans": truth.spans,
+            });
+            assert_eq!(found[truth.id.as_str()], &expected);
+        }
+        let by_role = store.list(&["sql", "SELECT role, sum(cost_nanos) AS nanos FROM costs GROUP BY role"]);
+        let told: BTreeMap<String, u64> = by_role
+            .iter()
+            .map(|row| (row["role"].as_str().unwrap().to_owned(), row["nanos"].as_u64().unwrap_or(0)))
+            .collect();
+        for row in store.list(&["cost", "--by", "role"]) {
+            assert_eq!(
+                Some(&row["cost"]["nanos"]),
+                told.get(row["key"].as_str().unwrap()).map(|nanos| json!(nanos)).as_ref()
+            );
+        }
+    }
+
+    #[test]
+    fn every_format_and_standard_input() {
+        let store = Store::with(&[created("s-1", 0), created("s-2", 1)]);
+        let query = "SELECT session_id AS id, spawn_depth AS depth, ended_at FROM sessions ORDER BY id";
+        let table = store.run(["sql", query]).code(0).stdout;
+        assert_eq!(table, "ID   DEPTH  ENDED_AT\ns-1      0  -\ns-2      0  -\n");
+        let rows =
+            [json!({"id": "s-1", "depth": 0, "ended_at": null}), json!({"id": "s-2", "depth": 0, "ended_at": null})];
+        assert_eq!(store.run(["sql", query, "--format", "json"]).code(0).list(), rows);
+        assert_eq!(store.feed(["sql", "-", "--format", "ndjson"], query.as_bytes()).code(0).lines(), rows);
+        assert_eq!(store.run(["sql", query, "--format", "csv"]).code(0).stdout, "id,depth,ended_at\ns-1,0,\ns-2,0,\n");
+        let none = store.run(["sql", "SELECT seq FROM events WHERE seq < 0", "--format", "json"]).code(0);
+        assert_eq!(none.stdout, "[]\n");
+        let control = store.run(["sql", "SELECT chr(27) || '[31m' AS \"a\u{9b}b\"", "--format", "table"]).code(0);
+        assert!(!control.stdout.contains('\u{1b}') && !control.stdout.contains('\u{9b}'), "{:?}", control.stdout);
+    }
+
+    #[test]
+    fn a_query_that_cannot_be_answered_has_its_code() {
+        let store = Store::with(&[created("s-1", 0)]);
+        for (query, code, said) in [
+            ("SELEC 1", 2, "line 1, column 1"),
+            ("SELECT * FROM sesions", 2, "did you mean `sessions`"),
+            ("DELETE FROM events", 2, "DELETE is refused"),
+            ("", 2, "no statement"),
+            ("SELECT CAST('x' AS INT)", 1, "cast"),
+        ] {
+            let ran = store.run(["sql", query]).code(code);
+            assert!(ran.stdout.is_empty() && ran.stderr.contains(said), "{query}: {}", ran.stderr);
+        }
+        let ran =
+            store.run(["sql", "SELECT array_agg(value) FROM generate_series(1, 100000000)", "--memory-mib", "16"]);
+        assert!(ran.code(1).stderr.contains("16777216 bytes of memory"));
+    }
+
+    #[test]
+    fn damage_has_its_code_and_place() {
+        let store = Store::with(&Generator::new(22).run(400).events);
+        store.run(["seal"]).code(0);
+        let directory = store.path().join("archive/events");
+        let file = std::fs::read_dir(directory).unwrap().next().unwrap().unwrap().path();
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[200] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+        let ran = store.run(["sql", "SELECT * FROM events"]).code(4);
+        assert!(ran.stderr.contains(file.file_name().unwrap().to_str().unwrap()), "{}", ran.stderr);
+    }
+}

@@ -1,0 +1,33 @@
+-- Tools that were called, one row for each report of a call.
+SELECT
+  seq,
+  event_id,
+  timestamp,
+  model_session_id AS session_id,
+  trace_id,
+  activity_span_id AS span_id,
+  payload_parent_span_id AS parent_span_id,
+  job_id,
+  payload_tool_call_id AS tool_call_id,
+  payload_tool_id AS tool_id,
+  payload_tool_version AS tool_version,
+  payload_transport AS transport,
+  payload_side_effect AS side_effect,
+  payload_idempotency AS idempotency,
+  payload_idempotency_key AS idempotency_key,
+  payload_ok AS ok,
+  payload_timing_started_at AS started_at,
+  payload_timing_ended_at AS ended_at,
+  payload_timing_duration_ms AS duration_ms,
+  payload_args_ref AS args_ref,
+  payload_args_hash AS args_hash,
+  payload_result_ref AS result_ref,
+  payload_result_hash AS result_hash,
+  payload_error AS error,
+  payload_actor_kind AS actor_kind,
+  payload_actor_agent_id AS actor_agent_id,
+  payload_actor_model_id AS actor_model_id,
+  payload_resources_touched AS resources_touched,
+  payload_capability_ids AS capability_ids
+FROM events
+WHERE type = 'tool_call'
