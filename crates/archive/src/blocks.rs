@@ -83,6 +83,16 @@ impl BlockEntry {
         Some(hasher.finish())
     }
 
+    /// The positions of its records that were forgotten, rising.
+    pub fn forgotten(&self) -> impl Iterator<Item = Seq> {
+        let (all, some) = match &self.records {
+            Kept::All => (0, &[][..]),
+            Kept::Some(forgotten) => (0, &forgotten[..]),
+            Kept::None => (u64::from(self.count), &[][..]),
+        };
+        (0..all).map(|place| self.first_seq.plus(place)).chain(some.iter().map(|(seq, _)| *seq))
+    }
+
     /// How many of its records are rows.
     pub fn rows(&self) -> u64 {
         match &self.records {

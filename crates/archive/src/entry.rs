@@ -20,6 +20,8 @@ pub struct SegmentEntry {
     pub first_seq: Seq,
     /// The last record of its range.
     pub last_seq: Seq,
+    /// The generation of the manifest that first named it, if it took the place of others; else 0.
+    pub revision: u64,
     /// How many rows it has; fewer than the range is long where retention has forgotten some.
     pub events: u64,
     /// The length of the file.
@@ -37,9 +39,15 @@ pub struct SegmentEntry {
 }
 
 impl SegmentEntry {
-    /// The name of the file with these records.
-    pub fn file_name(first_seq: Seq, last_seq: Seq) -> String {
-        format!("{:020}-{:020}{ENDING}", first_seq.get(), last_seq.get())
+    /// The name of the file with these records: one that took the place of others has a name of its own.
+    pub fn file_name(first_seq: Seq, last_seq: Seq, revision: u64) -> String {
+        let range = format!("{:020}-{:020}", first_seq.get(), last_seq.get());
+        if revision == 0 { format!("{range}{ENDING}") } else { format!("{range}.{revision}{ENDING}") }
+    }
+
+    /// How many events of its range were forgotten.
+    pub fn forgotten(&self) -> u64 {
+        (self.last_seq.get() - self.first_seq.get() + 1).saturating_sub(self.events)
     }
 
     pub(crate) fn path(&self) -> String {
@@ -51,6 +59,7 @@ impl SegmentEntry {
             "file": self.file,
             "first_seq": self.first_seq.get(),
             "last_seq": self.last_seq.get(),
+            "revision": self.revision,
             "events": self.events,
             "bytes": self.bytes,
             "sha256": hex(&self.sha256),
@@ -68,6 +77,7 @@ impl SegmentEntry {
             file: json["file"].as_str()?.to_owned(),
             first_seq: Seq::new(number("first_seq")?),
             last_seq: Seq::new(number("last_seq")?),
+            revision: number("revision")?,
             events: number("events")?,
             bytes: number("bytes")?,
             sha256: digest("sha256")?,
@@ -77,7 +87,7 @@ impl SegmentEntry {
             chain_end: ChainHash::from_bytes(digest("chain_end")?),
         };
         let sound = entry.first_seq <= entry.last_seq
-            && entry.file == Self::file_name(entry.first_seq, entry.last_seq)
+            && entry.file == Self::file_name(entry.first_seq, entry.last_seq, entry.revision)
             && entry.tail_bytes <= entry.bytes;
         sound.then_some(entry)
     }
@@ -97,8 +107,10 @@ pub(crate) fn temporary_path(file: &str) -> String {
 pub(crate) fn leftover_of(name: &str) -> Option<&str> {
     let file = name.strip_suffix(TEMPORARY)?;
     let (first, last) = file.strip_suffix(ENDING)?.split_once('-')?;
-    let is_seq = |text: &str| text.len() == 20 && text.bytes().all(|byte| byte.is_ascii_digit());
-    (is_seq(first) && is_seq(last)).then_some(file)
+    let (last, revision) = last.split_once('.').unwrap_or((last, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_seq = |text: &str| text.len() == 20 && is_number(text);
+    (is_seq(first) && is_seq(last) && is_number(revision)).then_some(file)
 }
 
 #[cfg(test)]
@@ -107,9 +119,10 @@ mod tests {
 
     pub(crate) fn entry() -> SegmentEntry {
         SegmentEntry {
-            file: SegmentEntry::file_name(Seq::new(1), Seq::new(90)),
+            file: SegmentEntry::file_name(Seq::new(1), Seq::new(90), 7),
             first_seq: Seq::new(1),
             last_seq: Seq::new(90),
+            revision: 7,
             events: 88,
             bytes: 4000,
             sha256: [1; 32],
@@ -136,10 +149,15 @@ mod tests {
 
     #[test]
     fn leftovers_of_ours_are_known_by_name() {
-        let name = SegmentEntry::file_name(Seq::new(7), Seq::new(9));
-        assert_eq!(name, "00000000000000000007-00000000000000000009.parquet");
-        assert_eq!(leftover_of(&format!("{name}.tmp")), Some(&name[..]));
-        for other in ["notes.parquet.tmp", &name, "7-9.parquet.tmp", ".tmp", "a.tmp"] {
+        let name = |revision| SegmentEntry::file_name(Seq::new(7), Seq::new(9), revision);
+        assert_eq!(name(0), "00000000000000000007-00000000000000000009.parquet");
+        assert_eq!(name(12), "00000000000000000007-00000000000000000009.12.parquet");
+        for name in [name(0), name(12)] {
+            assert_eq!(leftover_of(&format!("{name}.tmp")), Some(&name[..]));
+            assert_eq!(leftover_of(&name), None);
+        }
+        let odd = format!("{}.x.parquet.tmp", &name(0)[..41]);
+        for other in ["notes.parquet.tmp", "7-9.parquet.tmp", ".tmp", "a.tmp", &odd] {
             assert_eq!(leftover_of(other), None, "{other}");
         }
     }

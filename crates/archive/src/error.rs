@@ -141,6 +141,17 @@ impl ReadError {
     }
 }
 
+/// Why segments were not rewritten. What was there before is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum RewriteError {
+    /// A segment could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The new one could not be written.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
 /// Why the list of segments could not be read or replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {

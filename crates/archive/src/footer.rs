@@ -17,6 +17,7 @@ use parquet::file::statistics::Statistics;
 use crate::blocks::{self, BlockEntry};
 use crate::checked;
 use crate::hex::unhex;
+use crate::pages::without_compression;
 use crate::schema::{SCHEMA, place};
 use crate::varint::Decoded;
 
@@ -140,6 +141,7 @@ impl Footer {
         let tail = Tail { from, bytes };
         let metadata =
             ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(&tail)?;
+        let metadata = without_compression(metadata)?.ok_or(Refused::Damaged("a column is compressed otherwise"))?;
         let facts = facts(&metadata, from)?;
         let places = SCHEMA.places_of(metadata.file_metadata().schema_descr());
         let places = places.map_err(|name| Refused::Newer(format!("it has a column `{name}`")))?;

@@ -10,8 +10,9 @@
 //! | `rows`, `values`, `strings` | events to rows and rows to events |
 //! | `seal`, `writer`, `column`, `sink` | blocks of the journal to one file |
 //! | `blocks` | what the hash chain needs beside the rows |
-//! | `footer`, `segment`, `checked`, `slice` | a file, opened; its pages, checked and read |
+//! | `footer`, `segment`, `checked`, `pages`, `slice` | a file, opened; its pages, checked and read |
 //! | `session`, `log` | its events by session, and in the order of the log |
+//! | `rewrite`, `forgetting` | segments to one: neighbours merged, what is forgotten left out |
 //! | `entry`, `manifest` | which segments there are: the one file that decides it |
 //! | `push` | segments and artifacts on an object store; only with the feature `objects` |
 //!
@@ -24,11 +25,14 @@ mod column;
 mod entry;
 mod error;
 mod footer;
+mod forgetting;
 mod hex;
 mod log;
 mod manifest;
+mod pages;
 #[cfg(feature = "objects")]
 pub mod push;
+mod rewrite;
 mod rows;
 mod schema;
 mod seal;
@@ -43,9 +47,11 @@ mod writer;
 
 pub use blocks::{BlockEntry, Kept};
 pub use entry::SegmentEntry;
-pub use error::{ManifestError, ReadError, SealError};
+pub use error::{ManifestError, ReadError, RewriteError, SealError};
+pub use forgetting::Forgetting;
 pub use log::{LogBlock, SegmentLog};
 pub use manifest::Manifest;
+pub use rewrite::{Forget, ForgetNothing, rewrite};
 pub use seal::{Seal, SealedBlock};
 pub use segment::Segment;
 pub use session::{ArchivedEvent, Rows};

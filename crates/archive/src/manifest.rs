@@ -9,12 +9,14 @@
 
 use std::io::ErrorKind;
 
-use flightrec_journal::{ChainHash, Origin, SegmentId, Seq, Storage, StoreId, read_file, write_file_atomically};
+use flightrec_journal::{
+    ChainHash, Origin, SegmentId, Seq, Storage, StoreId, read_digested_line, remove_if_there, write_digested_line,
+};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::entry::{DIR, SegmentEntry, leftover_of, path, temporary_path};
 use crate::error::{ManifestError, io};
+use crate::forgetting::Forgetting;
 use crate::hex::{hex, unhex};
 
 const PATH: &str = "archive/MANIFEST";
@@ -31,12 +33,24 @@ pub struct Manifest {
     segments: Vec<SegmentEntry>,
     /// Files that are no longer segments, and may still be there.
     obsolete: Vec<String>,
+    /// How often something was forgotten.
+    forgettings: u64,
+    /// What was forgotten and is not told in the log yet.
+    untold: Vec<Forgetting>,
 }
 
 impl Manifest {
     /// The manifest of a store that has sealed nothing.
     pub fn empty(store: StoreId) -> Self {
-        Self { store, generation: 0, origin: Origin::genesis(store), segments: Vec::new(), obsolete: Vec::new() }
+        Self {
+            store,
+            generation: 0,
+            origin: Origin::genesis(store),
+            segments: Vec::new(),
+            obsolete: Vec::new(),
+            forgettings: 0,
+            untold: Vec::new(),
+        }
     }
 
     /// Reads the manifest of a store; an empty one if nothing was ever sealed.
@@ -44,18 +58,14 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] if it is damaged, newer, another store's, or its segments do not follow one another.
     pub fn load(storage: &dyn Storage, store: StoreId) -> Result<Self, ManifestError> {
-        let bytes = match read_file(storage, PATH, MAX_BYTES) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::empty(store)),
+        let damaged = |what| ManifestError::Damaged { file: PATH.to_owned(), what };
+        let line = match read_digested_line(storage, PATH, MAX_BYTES) {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(Self::empty(store)),
+            Err(error) if error.kind() == ErrorKind::InvalidData => return Err(damaged("it is not what was written")),
             Err(source) => return Err(io("read", PATH)(source).into()),
         };
-        let damaged = |what| ManifestError::Damaged { file: PATH.to_owned(), what };
-        let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is no text"))?;
-        let (line, digest) = text.split_once('\n').ok_or_else(|| damaged("it is cut off"))?;
-        if digest.strip_suffix('\n') != Some(&*hex(&Sha256::digest(line))) {
-            return Err(damaged("it does not have its digest"));
-        }
-        let json: Value = serde_json::from_str(line).map_err(|_| damaged("it is no JSON"))?;
+        let json: Value = serde_json::from_str(&line).map_err(|_| damaged("it is no JSON"))?;
         let format = json["format"].as_u64().ok_or_else(|| damaged("it has no format"))?;
         if format > FORMAT {
             return Err(ManifestError::NewerFormat { file: PATH.to_owned(), found: format, known: FORMAT });
@@ -82,6 +92,8 @@ impl Manifest {
             },
             segments,
             obsolete: json["obsolete"].as_array()?.iter().map(name).collect::<Option<_>>()?,
+            forgettings: json["forgettings"].as_u64()?,
+            untold: json["untold"].as_array()?.iter().map(Forgetting::from_json).collect::<Option<_>>()?,
         })
     }
 
@@ -123,12 +135,67 @@ impl Manifest {
         &self.segments
     }
 
+    /// How often something was forgotten: what was folded before the last time does not hold any more.
+    pub const fn forgettings(&self) -> u64 {
+        self.forgettings
+    }
+
+    /// What was forgotten and is not told in the log yet.
+    pub fn untold(&self) -> &[Forgetting] {
+        &self.untold
+    }
+
+    /// How many events of the sealed range were forgotten.
+    pub fn forgotten_events(&self) -> u64 {
+        self.segments.iter().map(SegmentEntry::forgotten).sum()
+    }
+
     /// The manifest with one more segment, behind which the journal goes on.
     #[must_use]
     pub fn with(&self, entry: SegmentEntry, origin: Origin) -> Self {
-        let mut next = Self { generation: self.generation + 1, origin, obsolete: Vec::new(), ..self.clone() };
+        let mut next = Self { origin, ..self.next() };
         next.segments.push(entry);
         next
+    }
+
+    /// The manifest with segments that take the place of those with the same positions.
+    #[must_use]
+    pub fn replacing(&self, entries: Vec<SegmentEntry>) -> Self {
+        let mut next = self.next();
+        for entry in entries {
+            let is_replaced = |old: &SegmentEntry| entry.first_seq <= old.first_seq && old.last_seq <= entry.last_seq;
+            let at = next.segments.partition_point(|old| old.first_seq < entry.first_seq);
+            let count = next.segments[at..].iter().take_while(|old| is_replaced(old)).count();
+            let old = next.segments.splice(at..at + count, [entry]);
+            next.obsolete.extend(old.map(|old| old.file));
+        }
+        next
+    }
+
+    /// The manifest after something was forgotten, which is to be told in the log.
+    #[must_use]
+    pub fn forgetting(mut self, forgetting: Forgetting) -> Self {
+        self.forgettings += 1;
+        self.untold.push(forgetting);
+        self
+    }
+
+    /// The manifest after the log has told of a forgetting.
+    #[must_use]
+    pub fn told(&self, event_id: [u8; 16]) -> Self {
+        let mut next = self.next();
+        next.untold.retain(|forgetting| forgetting.event_id != event_id);
+        next
+    }
+
+    /// The revision of segments that the next manifest names first.
+    pub const fn next_generation(&self) -> u64 {
+        self.generation + 1
+    }
+
+    /// What the next change begins with. This manifest was settled before.
+    fn next(&self) -> Self {
+        Self { generation: self.next_generation(), obsolete: Vec::new(), ..self.clone() }
     }
 
     /// Makes this the manifest of the store. When this returns, the change is durable; what follows from it is not
@@ -150,15 +217,16 @@ impl Manifest {
             },
             "segments": self.segments.iter().map(SegmentEntry::to_json).collect::<Vec<_>>(),
             "obsolete": self.obsolete,
+            "forgettings": self.forgettings,
+            "untold": self.untold.iter().map(Forgetting::to_json).collect::<Vec<_>>(),
         })
         .to_string();
-        let bytes = format!("{line}\n{}\n", hex(&Sha256::digest(&line)));
-        write_file_atomically(storage, PATH, bytes.as_bytes()).map_err(io("write", PATH))?;
-        Ok(())
+        Ok(write_digested_line(storage, PATH, &line).map_err(io("write", PATH))?)
     }
 
     /// Brings the files in line: gives new segments their names, removes what is obsolete and what an interrupted
-    /// change left. Files that the manifest does not name and that are no leftovers of ours are not touched.
+    /// change left. Files that the manifest does not name and that are no leftovers of ours are not touched. Every change
+    /// begins with it, so that nothing obsolete is lost sight of.
     ///
     /// # Errors
     /// [`ManifestError`] if the storage fails; it can be called again, at any time.
@@ -176,7 +244,7 @@ impl Manifest {
             changed = true;
         }
         for file in self.obsolete.iter().filter(|file| names.contains(file)) {
-            storage.remove(&path(file)).map_err(io("remove", &path(file)))?;
+            remove_if_there(storage, &path(file)).map_err(io("remove", &path(file)))?;
             changed = true;
         }
         if changed {

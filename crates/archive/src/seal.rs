@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::blocks::{BlockEntry, Kept};
 use crate::entry::{DIR, SegmentEntry};
 use crate::error::{SealError, io};
-use crate::writer::{SegmentPlan, SegmentWriter};
+use crate::writer::{Identity, Proof, SegmentWriter};
 
 /// One block of the journal, as its reader gives it.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,8 @@ pub struct SealedBlock<'a> {
 /// events takes about 350 MB until it is written. Nothing is written before [`write`](Self::write).
 #[derive(Debug)]
 pub struct Seal {
-    plan: SegmentPlan,
+    store: StoreId,
+    proof: Proof,
     records: Vec<u8>,
     rows: Vec<Row>,
     sessions: Sessions,
@@ -75,8 +76,8 @@ impl Seal {
     /// A segment that begins behind the block with the link `chain_start`; before the first block of a store that is
     /// the chain's beginning.
     pub fn new(store: StoreId, chain_start: ChainHash) -> Self {
-        let plan = SegmentPlan { store, chain_start, chain_end: chain_start, blocks: Vec::new() };
-        Self { plan, records: Vec::new(), rows: Vec::new(), sessions: Sessions::default() }
+        let proof = Proof { chain_start, chain_end: chain_start, blocks: Vec::new() };
+        Self { store, proof, records: Vec::new(), rows: Vec::new(), sessions: Sessions::default() }
     }
 
     /// How many records it holds.
@@ -96,7 +97,7 @@ impl Seal {
     /// event. The seal can then only be dropped.
     pub fn push(&mut self, block: SealedBlock<'_>) -> Result<(), SealError> {
         let count = u32::try_from(block.records.len()).ok().filter(|count| *count > 0).ok_or(SealError::Empty)?;
-        if let Some(expected) = self.plan.blocks.last().map(BlockEntry::next_seq)
+        if let Some(expected) = self.proof.blocks.last().map(BlockEntry::next_seq)
             && expected != block.first_seq
         {
             return Err(SealError::Gap { expected, found: block.first_seq });
@@ -104,8 +105,8 @@ impl Seal {
         if Timestamp::from_micros(block.stamp_us).is_none() {
             return Err(SealError::Stamp { seq: block.first_seq });
         }
-        let mut link = LinkHasher::new(self.plan.chain_end, block.first_seq, count, block.stamp_us);
-        let number = self.plan.blocks.len() as u32;
+        let mut link = LinkHasher::new(self.proof.chain_end, block.first_seq, count, block.stamp_us);
+        let number = self.proof.blocks.len() as u32;
         let mut seq = block.first_seq;
         for &record in block.records {
             link.push(&RecordHash::of(record));
@@ -118,10 +119,10 @@ impl Seal {
         if link.finish() != block.link {
             return Err(SealError::Chain { seq: block.first_seq });
         }
-        self.plan.chain_end = block.link;
+        self.proof.chain_end = block.link;
         let SealedBlock { first_seq, stamp_us, link, .. } = block;
         let entry = BlockEntry { first_seq, count, stamp_us, link, records: Kept::All };
-        self.plan.blocks.push(entry);
+        self.proof.blocks.push(entry);
         Ok(())
     }
 
@@ -131,18 +132,20 @@ impl Seal {
     /// # Errors
     /// [`SealError`] if there is no block, a record is no event, or the storage fails.
     pub fn write(self, storage: &dyn Storage) -> Result<SegmentEntry, SealError> {
-        let Self { plan, records, rows, sessions } = self;
+        let Self { store, proof, records, rows, sessions } = self;
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Err(SealError::Empty) };
+        let identity = Identity { store, first_seq: first.seq, last_seq: last.seq, revision: 0 };
         let ends: Vec<u64> = rows.iter().skip(1).map(|row| row.start).chain([records.len() as u64]).collect();
         let stamps: Vec<Timestamp> =
-            plan.blocks.iter().map(|block| Timestamp::from_micros(block.stamp_us).unwrap_or_default()).collect();
-        let mut writer = SegmentWriter::create(storage, plan)?;
+            proof.blocks.iter().map(|block| Timestamp::from_micros(block.stamp_us).unwrap_or_default()).collect();
+        let mut writer = SegmentWriter::create(storage, identity)?;
         for index in sorted(&rows, &sessions.ranks()) {
             let row = rows[index];
             let stored = &records[row.start as usize..ends[index] as usize];
             let event = CheckedEvent::decode(stored).map_err(|source| SealError::Record { seq: row.seq, source })?;
             writer.push(row.seq, stamps[row.block as usize], &event, stored)?;
         }
-        let entry = writer.finish()?;
+        let entry = writer.finish(&proof)?;
         // The manifest may name the file only once its name is durable, too.
         storage.sync_dir(DIR).map_err(io("sync", DIR))?;
         Ok(entry)

@@ -179,11 +179,17 @@ fn find(storage: &dyn Storage, store: StoreId, entry: &SegmentEntry) -> Result<F
         Ok(found) => return Ok(found),
         Err(refused) => refused,
     };
-    if let Ok(found) = find_at(storage, store, entry, temporary_path(&entry.file)) {
-        return Ok(found);
+    match find_at(storage, store, entry, temporary_path(&entry.file)) {
+        Err(ReadError::Io(failure)) => return Err(ReadError::Io(failure)),
+        Ok(found) => return Ok(found),
+        Err(_) => {}
     }
     // Between the two looks a writer may have given the file its name.
-    find_at(storage, store, entry, entry.path()).map_err(|_| first)
+    match find_at(storage, store, entry, entry.path()) {
+        Err(ReadError::Io(failure)) => Err(ReadError::Io(failure)),
+        Ok(found) => Ok(found),
+        Err(_) => Err(first),
+    }
 }
 
 /// The file at `path`, if it ends as the entry says.

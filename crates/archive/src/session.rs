@@ -69,6 +69,30 @@ impl Segment {
         Ok(self.rows(ranges))
     }
 
+    /// Whether it holds an event of a session that `wanted` names: only the column of sessions is read.
+    ///
+    /// # Errors
+    /// As of [`session`](Self::session).
+    pub fn holds_any(&self, wanted: impl Fn(&str) -> bool) -> Result<bool, ReadError> {
+        for (index, group) in self.footer.groups.iter().enumerate() {
+            let mut before: Vec<u8> = Vec::new();
+            for page in &group.sessions {
+                let Some(sessions) = self.column(index, SCHEMA.session, page.rows.clone())? else { continue };
+                for row in 0..sessions.rows() {
+                    let Some(Value::String(session)) = sessions.get(row) else { continue };
+                    if session == before {
+                        continue;
+                    }
+                    if std::str::from_utf8(session).is_ok_and(&wanted) {
+                        return Ok(true);
+                    }
+                    session.clone_into(&mut before);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// The event at a position; `None` if it is not in this segment, or was forgotten.
     ///
     /// # Errors

@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::checked::Checksums;
 use crate::entry::temporary_path;
 
+/// How many bytes are written at once.
+const WRITE_BYTES: usize = 256 << 10;
+
 /// A new file, written from its beginning to its end. Clones write to the same file: the encoder holds one, and its
 /// owner another.
 #[derive(Clone)]
@@ -16,13 +19,25 @@ pub(crate) struct Sink(Arc<Mutex<Output>>);
 
 struct Output {
     file: Arc<dyn StorageFile>,
+    /// How many bytes it is given, those that wait included.
     len: u64,
+    /// What is not in the file yet: the encoder writes piece by piece.
+    waiting: Vec<u8>,
     whole: Sha256,
     tail: Sha256,
     tail_from: u64,
     checksums: Checksums,
     /// The first failure of the storage: the encoder in between would hide it.
     failure: Option<io::Error>,
+}
+
+impl Output {
+    fn write_waiting(&mut self) -> io::Result<()> {
+        let at = self.len - self.waiting.len() as u64;
+        write_all_at(&*self.file, &self.waiting, at)?;
+        self.waiting.clear();
+        Ok(())
+    }
 }
 
 /// What was written.
@@ -43,6 +58,7 @@ impl Sink {
         let output = Output {
             file,
             len: 0,
+            waiting: Vec::with_capacity(WRITE_BYTES),
             whole: Sha256::new(),
             tail: Sha256::new(),
             tail_from: 0,
@@ -72,7 +88,8 @@ impl Sink {
 
     /// Makes the file durable; its name is not.
     pub(crate) fn finish(&self) -> io::Result<Written> {
-        let output = self.output();
+        let mut output = self.output();
+        output.write_waiting()?;
         output.file.sync_data()?;
         Ok(Written {
             bytes: output.len,
@@ -86,11 +103,14 @@ impl Sink {
 impl Write for Sink {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let mut output = self.output();
-        if let Err(error) = write_all_at(&*output.file, buf, output.len) {
+        output.waiting.extend_from_slice(buf);
+        output.len += buf.len() as u64;
+        if output.waiting.len() >= WRITE_BYTES
+            && let Err(error) = output.write_waiting()
+        {
             output.failure = Some(error);
             return Err(io::Error::other("the storage failed"));
         }
-        output.len += buf.len() as u64;
         output.whole.update(buf);
         output.tail.update(buf);
         output.checksums.update(buf);

@@ -11,6 +11,7 @@ use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use crate::checked::CheckedFile;
+use crate::pages::Decompressed;
 use crate::values::Value;
 
 /// Marks a row without a value.
@@ -59,7 +60,7 @@ pub(crate) fn read(
     rows: Range<usize>,
 ) -> Result<ColumnSlice, ParquetError> {
     let pages = SerializedPageReader::new(Arc::clone(file), chunk, group_rows, Some(pages.to_vec()))?;
-    match get_column_reader(chunk.column_descr_ptr(), Box::new(pages)) {
+    match get_column_reader(chunk.column_descr_ptr(), Box::new(Decompressed(pages))) {
         ColumnReader::ByteArrayColumnReader(reader) => take(reader, rows, Read::Strings),
         ColumnReader::Int64ColumnReader(reader) => take(reader, rows, Read::Numbers),
         ColumnReader::DoubleColumnReader(reader) => take(reader, rows, Read::Doubles),

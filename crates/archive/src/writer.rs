@@ -26,21 +26,22 @@ const GROUP_BYTES: usize = 64 << 20;
 
 const CREATED_BY: &str = concat!("flightrec version ", env!("CARGO_PKG_VERSION"));
 
-/// What a segment is to be, before it is written.
-#[derive(Debug, Clone)]
-pub(crate) struct SegmentPlan {
+/// Which segment a file is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
     pub(crate) store: StoreId,
-    pub(crate) chain_start: ChainHash,
-    pub(crate) chain_end: ChainHash,
-    /// The blocks of the range, at least one.
-    pub(crate) blocks: Vec<BlockEntry>,
+    pub(crate) first_seq: Seq,
+    pub(crate) last_seq: Seq,
+    pub(crate) revision: u64,
 }
 
-impl SegmentPlan {
-    fn seqs(&self) -> Option<(Seq, Seq)> {
-        let (first, last) = (self.blocks.first()?, self.blocks.last()?);
-        Some((first.first_seq, last.next_seq().before()?))
-    }
+/// What proves the rows of a segment, told once they are all there.
+#[derive(Debug, Clone)]
+pub(crate) struct Proof {
+    pub(crate) chain_start: ChainHash,
+    pub(crate) chain_end: ChainHash,
+    /// The blocks of the range.
+    pub(crate) blocks: Vec<BlockEntry>,
 }
 
 /// Writes one segment, row by row.
@@ -48,9 +49,7 @@ impl SegmentPlan {
 /// Memory: one row group, about 40 MB with usual events and never more than twice [`GROUP_BYTES`].
 pub(crate) struct SegmentWriter {
     file_name: String,
-    plan: SegmentPlan,
-    first_seq: Seq,
-    last_seq: Seq,
+    identity: Identity,
     sink: Sink,
     file: SerializedFileWriter<Sink>,
     rows: RowBuffer,
@@ -60,16 +59,15 @@ pub(crate) struct SegmentWriter {
 
 impl SegmentWriter {
     /// Begins the temporary file.
-    pub(crate) fn create(storage: &dyn Storage, plan: SegmentPlan) -> Result<Self, SealError> {
-        let (first_seq, last_seq) = plan.seqs().ok_or(SealError::Empty)?;
-        let file_name = SegmentEntry::file_name(first_seq, last_seq);
+    pub(crate) fn create(storage: &dyn Storage, identity: Identity) -> Result<Self, SealError> {
+        let file_name = SegmentEntry::file_name(identity.first_seq, identity.last_seq, identity.revision);
         let sink = Sink::create(storage, &file_name).map_err(io("create", &temporary_path(&file_name)))?;
         let properties = column::properties(CREATED_BY).map_err(encode)?;
         let file = Schema::message()
             .and_then(|message| SerializedFileWriter::new(sink.clone(), message, Arc::new(properties)))
             .map_err(encode)?;
         let rows = RowBuffer::new();
-        Ok(Self { file_name, plan, first_seq, last_seq, sink, file, rows, events: 0, last_row: None })
+        Ok(Self { file_name, identity, sink, file, rows, events: 0, last_row: None })
     }
 
     /// Adds a row; rows come sorted by session, those without one first, and then by position.
@@ -93,38 +91,39 @@ impl SegmentWriter {
     }
 
     /// Writes what is left, and makes the file durable under its temporary name.
-    pub(crate) fn finish(mut self) -> Result<SegmentEntry, SealError> {
+    pub(crate) fn finish(mut self, proof: &Proof) -> Result<SegmentEntry, SealError> {
         self.flush()?;
         let flushed = self.file.flush();
         flushed.map_err(|error| self.failed(error))?;
         let checksums = self.sink.begin_tail();
-        self.append_facts(checksums)?;
+        self.append_facts(proof, checksums)?;
         let finished = self.file.finish();
         finished.map_err(|error| self.failed(error))?;
         let written = self.sink.finish().map_err(io("sync", &temporary_path(&self.file_name)))?;
         Ok(SegmentEntry {
             file: self.file_name,
-            first_seq: self.first_seq,
-            last_seq: self.last_seq,
+            first_seq: self.identity.first_seq,
+            last_seq: self.identity.last_seq,
+            revision: self.identity.revision,
             events: self.events,
             bytes: written.bytes,
             sha256: written.sha256,
             tail_bytes: written.tail_bytes,
             tail_sha256: written.tail_sha256,
-            chain_start: self.plan.chain_start,
-            chain_end: self.plan.chain_end,
+            chain_start: proof.chain_start,
+            chain_end: proof.chain_end,
         })
     }
 
-    fn append_facts(&mut self, checksums: Checksums) -> Result<(), SealError> {
-        let blocks = blocks::to_text(&self.plan.blocks).map_err(encode)?;
+    fn append_facts(&mut self, proof: &Proof, checksums: Checksums) -> Result<(), SealError> {
+        let blocks = blocks::to_text(&proof.blocks).map_err(encode)?;
         let facts = [
             (key::FORMAT, key::FORMAT_NOW.to_owned()),
-            (key::STORE, hex(self.plan.store.as_bytes())),
-            (key::FIRST_SEQ, self.first_seq.to_string()),
-            (key::LAST_SEQ, self.last_seq.to_string()),
-            (key::CHAIN_START, hex(self.plan.chain_start.as_bytes())),
-            (key::CHAIN_END, hex(self.plan.chain_end.as_bytes())),
+            (key::STORE, hex(self.identity.store.as_bytes())),
+            (key::FIRST_SEQ, self.identity.first_seq.to_string()),
+            (key::LAST_SEQ, self.identity.last_seq.to_string()),
+            (key::CHAIN_START, hex(proof.chain_start.as_bytes())),
+            (key::CHAIN_END, hex(proof.chain_end.as_bytes())),
             (key::BLOCKS, blocks),
             (key::CHECKSUMS, checksums.into_text()),
         ];

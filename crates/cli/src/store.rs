@@ -53,7 +53,12 @@ impl Store {
 
     /// Opens the store to write, or makes one.
     pub(crate) fn recorder(&self) -> Result<Recorder, Failure> {
-        let options = Options { declarations: self.declarations()?, ..Options::default() };
+        self.recorder_with(Options::default())
+    }
+
+    /// Opens the store to write with options of one's own, or makes one.
+    pub(crate) fn recorder_with(&self, options: Options) -> Result<Recorder, Failure> {
+        let options = Options { declarations: self.declarations()?, ..options };
         Recorder::open_with(&self.path, options).map_err(|error| self.open_failure(&error))
     }
 
@@ -159,6 +164,7 @@ pub(crate) const fn exit_of_open(error: &OpenError) -> Exit {
         | OpenError::NewerFormat { .. }
         | OpenError::Declaration { .. }
         | OpenError::Write(_)
+        | OpenError::Artifacts(_)
         | OpenError::Io { .. } => Exit::Failed,
     }
 }

@@ -82,8 +82,8 @@ pub use reader::{Reader, SegmentInfo};
 pub use recovery::Recovery;
 pub use roll::Prepare;
 pub use storage::{
-    Access, DiskStorage, LockGuard, Storage, StorageFile, read_file, read_up_to, remove_if_there, write_all_at,
-    write_file_atomically,
+    Access, DiskStorage, LockGuard, Storage, StorageFile, read_digested_line, read_file, read_up_to, remove_if_there,
+    write_all_at, write_digested_line, write_file_atomically,
 };
 pub use trim::remove_before;
 pub use verify::{JournalReport, VerifyProgress, verify};

@@ -6,12 +6,12 @@
 //! The name is the hash of the content, so giving the same content twice keeps one file, and several
 //! processes may give at once.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::io::{self, Read};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use flightrec_events::{ArtifactId, Sha256Hex};
-use flightrec_journal::{Access, Storage, StorageFile, read_file, write_all_at};
+use flightrec_journal::{Access, Storage, StorageFile, read_file, remove_if_there, write_all_at};
 use sha2::{Digest, Sha256};
 
 use crate::error::ArtifactError;
@@ -28,6 +28,8 @@ const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 const LEVEL: i32 = 3;
 
+/// How many contents that were given last are known: those stay, although no event may have named them yet.
+const MAX_LATELY: usize = 65_536;
 /// How many threads write contents that are given together.
 const MAX_WRITERS: usize = 8;
 
@@ -52,17 +54,43 @@ pub struct Artifacts {
     storage: Arc<dyn Storage>,
     /// Built when it is first needed: whoever only reads never pays for it.
     redactor: Arc<OnceLock<Arc<Redactor>>>,
+    lately: Arc<Mutex<Lately>>,
+}
+
+/// The contents that were given last.
+#[derive(Debug, Default)]
+struct Lately {
+    order: VecDeque<[u8; 32]>,
+    names: HashSet<[u8; 32]>,
+}
+
+impl Lately {
+    fn note(&mut self, sha256: [u8; 32]) {
+        if !self.names.insert(sha256) {
+            return;
+        }
+        self.order.push_back(sha256);
+        if self.order.len() > MAX_LATELY
+            && let Some(old) = self.order.pop_front()
+        {
+            self.names.remove(&old);
+        }
+    }
+
+    fn holds(&self, sha256: &[u8; 32]) -> bool {
+        self.names.contains(sha256)
+    }
 }
 
 impl Artifacts {
     /// The artifacts as a recorder sees them, with its redactor.
     pub(crate) fn new(storage: Arc<dyn Storage>, redactor: Arc<Redactor>) -> Self {
-        Self { storage, redactor: Arc::new(OnceLock::from(redactor)) }
+        Self { storage, redactor: Arc::new(OnceLock::from(redactor)), lately: Arc::default() }
     }
 
     /// The artifacts as a reader sees them: content that it gives is redacted by the default policy.
     pub(crate) fn of_reader(storage: Arc<dyn Storage>) -> Self {
-        Self { storage, redactor: Arc::default() }
+        Self { storage, redactor: Arc::default(), lately: Arc::default() }
     }
 
     /// Takes content: redacts it, hashes it, keeps it. When this returns, the content is durable.
@@ -105,6 +133,12 @@ impl Artifacts {
     /// # Errors
     /// [`ArtifactError::Io`] if the disk refuses; some of the contents may have been kept then.
     pub fn keep(&self, prepared: &[PreparedArtifact]) -> Result<(), ArtifactError> {
+        {
+            let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+            for one in prepared {
+                lately.note(*one.view.sha256.as_bytes());
+            }
+        }
         let share = prepared.len().div_ceil(MAX_WRITERS).max(1);
         std::thread::scope(|scope| {
             let write_share = |share: &[PreparedArtifact]| share.iter().try_for_each(|one| self.write_content(one));
@@ -231,6 +265,28 @@ impl Artifacts {
                 ArtifactError::Io { doing: "read", path: path.to_owned(), source }
             }
         })
+    }
+
+    /// Removes contents, except those that were given lately: an event that names them may be on its way.
+    pub(crate) fn remove(&self, unnamed: &[[u8; 32]]) -> Result<(), ArtifactError> {
+        let mut dirs = BTreeSet::new();
+        for sha256 in unnamed {
+            let path = path(Sha256Hex::from_bytes(*sha256));
+            let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+            // Whoever gives the same content now waits until it is gone, and then writes it.
+            if lately.holds(sha256) {
+                continue;
+            }
+            let io = |source| ArtifactError::Io { doing: "remove", path: path.clone(), source };
+            if remove_if_there(&*self.storage, &path).map_err(io)? {
+                dirs.extend(path.rsplit_once('/').map(|(dir, _)| dir.to_owned()));
+            }
+        }
+        for dir in dirs {
+            let synced = self.storage.sync_dir(&dir);
+            synced.map_err(|source| ArtifactError::Io { doing: "sync", path: dir, source })?;
+        }
+        Ok(())
     }
 
     /// Hashes every artifact again, and counts which of `named` were never given.

@@ -10,7 +10,7 @@ use flightrec_events::lifecycle::{self, Life};
 use flightrec_events::{Actor, CheckedEvent, Count, Event, Id, Label, Payload, Rule, Timestamp, Violation};
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use flightrec_journal::{Batch, BlockRef, ChainHash, RecordHash, Recovery, WriteError, Writer};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::drops::DropCounter;
 use crate::error::{OpenError, SinkFailure};
@@ -38,8 +38,18 @@ pub(crate) struct Submission {
     pub(crate) events: Submitted,
     pub(crate) mode: Mode,
     pub(crate) cell: Option<Arc<Cell>>,
-    /// Whether the journal is to go on in a new segment behind them.
-    pub(crate) roll: bool,
+    pub(crate) work: Work,
+}
+
+/// What the writer does beside recording.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Work {
+    #[default]
+    None,
+    /// The journal goes on in a new segment behind the events.
+    Roll,
+    /// The lives of these sessions are forgotten before the events are judged.
+    Forget(Arc<FxHashSet<Arc<str>>>),
 }
 
 /// What one block holds, until it is durable and can be folded.
@@ -157,8 +167,13 @@ impl Core {
             return Ok(());
         }
         let events = payloads.into_iter().filter_map(|payload| self.own_event(payload)).collect();
-        let mut group =
-            vec![Submission { events: Submitted::Checked(events), mode: Mode::Lenient, cell: None, roll: false }];
+        self.record_own(events)
+    }
+
+    /// Records what the recorder did to its own store.
+    pub(crate) fn record_own(&mut self, events: Vec<CheckedEvent>) -> Result<(), OpenError> {
+        let events = Submitted::Checked(events);
+        let mut group = vec![Submission { events, mode: Mode::Lenient, cell: None, work: Work::None }];
         self.commit(&mut group).map_err(|error| match error {
             CommitError::Write(error) => OpenError::Write(error),
             CommitError::Identity(source) => {
@@ -181,8 +196,13 @@ impl Core {
         let mut staged: Vec<Staged> = Vec::new();
         let mut pending: Vec<(u64, CheckedEvent)> = Vec::new();
         self.batch.clear(recorded_at.as_micros());
-        let roll = group.iter().any(|submission| submission.roll);
+        let mut roll = false;
         for submission in group.drain(..) {
+            match &submission.work {
+                Work::None => {}
+                Work::Roll => roll = true,
+                Work::Forget(ids) => self.lives.retain(|id, _| !ids.contains(id)),
+            }
             let outcomes = self.admit(submission.events, submission.mode, &mut pending, &mut staged, recorded_at)?;
             if let (Some(cell), Ok(outcomes)) = (&submission.cell, &outcomes)
                 && sabotaged(Sabotage::AckBeforeSync)
@@ -332,7 +352,7 @@ impl Core {
         };
         if let Some(event) = self.own_event(payload.into()) {
             let events = Submitted::Checked(vec![event]);
-            group.insert(0, Submission { events, mode: Mode::Lenient, cell: None, roll: false });
+            group.insert(0, Submission { events, mode: Mode::Lenient, cell: None, work: Work::None });
         }
     }
 

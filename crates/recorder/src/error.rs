@@ -36,6 +36,9 @@ pub enum SinkFailure {
         /// The cap that the host chose.
         cap: usize,
     },
+    /// The retention policy was not carried out; nothing was forgotten.
+    #[error("{SINK_FAILURE}: nothing was forgotten: {0}")]
+    Retention(String),
     /// The recorder was closed.
     #[error("{SINK_FAILURE}: the recorder is closed")]
     Closed,
@@ -89,6 +92,9 @@ pub enum OpenError {
     /// The log could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// Content that an interrupted forgetting left could not be removed.
+    #[error(transparent)]
+    Artifacts(#[from] ArtifactError),
     /// The file system refused.
     #[error("cannot {doing} {path}")]
     Io {

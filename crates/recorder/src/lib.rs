@@ -14,6 +14,7 @@
 //! | [`Checkpoint`] | a line that is kept elsewhere, against roll-back |
 //! | [`redact`] | secrets out, before the first byte |
 //! | `retention` | what may be forgotten, and what is held |
+//! | `named`, `unreferenced` | which content events name, and what goes when they are forgotten |
 //! | `store` | the directory and its identity |
 //! | [`view`], [`query`] | the shapes of answers and of questions |
 //!
@@ -33,6 +34,7 @@ mod fold;
 mod id_file;
 mod identity;
 mod log;
+mod named;
 mod open;
 mod options;
 mod prepare;
@@ -48,6 +50,7 @@ mod simulated;
 mod snapshot;
 mod store;
 mod ticket;
+mod unreferenced;
 mod verify;
 pub mod view;
 
@@ -59,12 +62,12 @@ pub use artifacts::{Artifacts, MAX_ARTIFACT_BYTES, PreparedArtifact};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{ArtifactError, LookupError, OpenError, ReadError, RecorderError, SINK_FAILURE, SinkFailure};
 pub use fold::CostKey;
-pub use log::{SealError, Sealed};
+pub use log::{ForgetError, SealError, Sealed};
 pub use options::{Mode, Options, Overflow, SealWhen};
 pub use reader::{AnswerError, Reader, RecordedEvent};
 pub use recorder::{FlightRecorder, MAX_BATCH_EVENTS, Recorder};
 pub use retention::{
-    Hold, HoldError, Holds, RetentionError, RetentionPlan, RetentionPolicy, RetentionRefusal, Vouched,
+    Forgotten, Hold, HoldError, Holds, RetentionError, RetentionPlan, RetentionPolicy, RetentionRefusal, Vouched,
 };
 pub use seam::{Clock, IdSource, SystemClock, SystemIds};
 pub use selection::Events;

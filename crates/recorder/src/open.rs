@@ -16,8 +16,10 @@ use crate::log::{Log, LogItem, Scan, Sealer};
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::redact::Redactor;
+use crate::retention;
 use crate::snapshot::{self, Loaded};
 use crate::store::{Lock, StoreFiles};
+use crate::unreferenced::Unreferenced;
 use crate::view::DamageView;
 
 /// A store, opened to write.
@@ -53,9 +55,11 @@ pub(crate) fn writer(
     let (mut projection, unusable) = put_aside(&log)?;
     let last_seq = writer.next_seq().get() - 1;
     if unusable.is_some() || projection.last_seq > Some(last_seq) {
-        projection = Projection::default();
-        storage.remove(snapshot::PATH).map_err(OpenError::io("remove", snapshot::PATH))?;
+        projection = Projection::empty(log.view().manifest.forgettings());
     }
+    // What is not used may hold what was forgotten.
+    snapshot::remove_leftovers(&*storage, projection.last_seq.is_none())
+        .map_err(OpenError::io("remove", snapshot::PATH))?;
     let snapshot_seq = projection.last_seq.unwrap_or(0);
     let mut identity = Identity::open(Arc::clone(&log), last_seq).map_err(OpenError::io("read", derived::DIR))?;
     catch_up(&log, &mut projection, &mut identity)?;
@@ -74,8 +78,19 @@ pub(crate) fn writer(
     core.record_opening(&recovery)?;
     let sealer = Arc::new(Sealer::new(Arc::clone(&log), core.projection()));
     let artifacts = Artifacts::new(storage, Arc::clone(&redactor));
+    finish_forgetting(&log, &mut core, &sealer, &artifacts)?;
     let reader = Reader::new(files, log, artifacts, core.projection(), None);
     Ok(Opened { core, reader, sealer, registry, redactor, lock })
+}
+
+/// Does what is left of a forgetting that was interrupted: content that nothing names goes, and the log tells.
+fn finish_forgetting(log: &Arc<Log>, core: &mut Core, sealer: &Sealer, artifacts: &Artifacts) -> Result<(), OpenError> {
+    Unreferenced::finish(log, artifacts)?;
+    for forgetting in log.view().manifest.untold() {
+        core.record_own(retention::tombstone(forgetting).into_iter().collect())?;
+        sealer.told(forgetting).map_err(|error| OpenError::Damaged(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Opens a store to read. Nothing is written, and a writer may be at work meanwhile.
@@ -91,11 +106,12 @@ pub(crate) fn reader(storage: Arc<dyn Storage>) -> Result<Reader, OpenError> {
 }
 
 /// The projection that was put aside, or an empty one, and why it could not be used if there was one.
-pub(crate) fn put_aside(log: &Log) -> Result<(Projection, Option<String>), OpenError> {
+pub(crate) fn put_aside(log: &Log) -> Result<(Projection, Option<String>), ReadError> {
+    let empty = || Projection::empty(log.view().manifest.forgettings());
     Ok(match snapshot::load(log)? {
         Loaded::Good(projection) => (*projection, None),
-        Loaded::Absent => (Projection::default(), None),
-        Loaded::Unusable(why) => (Projection::default(), Some(why)),
+        Loaded::Absent => (empty(), None),
+        Loaded::Unusable(why) => (empty(), Some(why)),
     })
 }
 
@@ -138,7 +154,43 @@ fn catch_up(log: &Arc<Log>, projection: &mut Projection, identity: &mut Identity
     Ok(())
 }
 
-/// Folds what a scan sees now, up to the block that holds the position `until`.
+/// What was met on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Met {
+    /// A part of the log could not be read.
+    pub(crate) damage: bool,
+}
+
+/// Folds what a scan sees now, up to the block that holds the position `until`, and shows every event.
+pub(crate) fn fold_each(
+    scan: &mut Scan,
+    projection: &mut Projection,
+    until: u64,
+    show: &mut dyn FnMut(&CheckedEvent),
+) -> Result<Met, ReadError> {
+    let mut met = Met::default();
+    while projection.last_seq.unwrap_or(0) < until
+        && let Some(item) = scan.next()?
+    {
+        match item {
+            LogItem::Damage(damage) => {
+                met.damage = true;
+                note_damage(projection, &damage);
+            }
+            LogItem::Block(block) => {
+                projection.begin_block(block.place(), block.last_seq(), block.chain());
+                for (seq, stored) in block.records() {
+                    let event = decode(seq, stored)?;
+                    projection.apply(seq.get(), block.recorded_at(), &event);
+                    show(&event);
+                }
+            }
+        }
+    }
+    Ok(met)
+}
+
+/// Folds what a scan sees now, up to the block that holds the position `until`, while others ask.
 pub(crate) fn fold_on(scan: &mut Scan, projection: &RwLock<Projection>, until: u64) -> Result<(), ReadError> {
     let last = || projection.read().unwrap_or_else(std::sync::PoisonError::into_inner).last_seq;
     while last().unwrap_or(0) < until

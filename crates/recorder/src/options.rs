@@ -6,6 +6,7 @@ use std::time::Duration;
 use flightrec_journal::WriterOptions;
 
 use crate::redact::Policy;
+use crate::retention::RetentionPolicy;
 use crate::seam::{Clock, IdSource, SystemClock, SystemIds};
 
 /// How the rules that depend on the store are applied.
@@ -57,6 +58,8 @@ pub struct Options {
     pub journal: WriterOptions,
     /// When the journal's segments are sealed.
     pub seal: SealWhen,
+    /// What [`enforce_retention`](crate::FlightRecorder::enforce_retention) forgets.
+    pub retention: RetentionPolicy,
     /// JSON Schema files that declare more families; the store keeps them from then on.
     pub declarations: Vec<Vec<u8>>,
 }
@@ -71,6 +74,7 @@ impl Default for Options {
             ids: Arc::new(SystemIds),
             journal: WriterOptions::default(),
             seal: SealWhen::default(),
+            retention: RetentionPolicy::default(),
             declarations: Vec::new(),
         }
     }

@@ -13,7 +13,7 @@ use crate::artifacts::Artifacts;
 use crate::checkpoint::Checkpoint;
 use crate::error::{LookupError, OpenError, ReadError};
 use crate::fold::{CostKey, DetailFold, Projection, SpawnForest, Told};
-use crate::log::{Log, Scan};
+use crate::log::{Log, Scan, View};
 use crate::open;
 use crate::query::{EventFilter, SessionFilter, SpanFilter};
 use crate::selection::Events;
@@ -123,6 +123,13 @@ impl Reader {
     pub fn refresh(&self) -> Result<(), ReadError> {
         let Some(scan) = &self.scan else { return Ok(()) };
         let mut scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log.refresh()?;
+        if self.log.view().manifest.forgettings() != self.projection().forgettings {
+            // What was folded holds what is forgotten now.
+            let (projection, _) = open::put_aside(&self.log)?;
+            *scan = self.log.scan(open::after(projection.last_seq));
+            *self.projection.write().unwrap_or_else(PoisonError::into_inner) = projection;
+        }
         let folded = open::fold_on(&mut scan, &self.projection, u64::MAX);
         // What was sealed meanwhile is read from the archive.
         let sealed = self.log.view().origin_seq();
@@ -307,9 +314,11 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if its block cannot be read.
     pub fn event(&self, seq: u64) -> Result<Option<RecordedEvent>, ReadError> {
-        let view = self.log.view();
-        if let Some(entry) = view.segments(seq, seq).next() {
-            let found = self.log.segment(entry)?.event(Seq::new(seq))?;
+        let sealed = |view: &View| match view.segments(seq, seq).next() {
+            Some(entry) => Ok(Some(self.log.segment(entry)?.event(Seq::new(seq))?)),
+            None => Ok(None),
+        };
+        if let Some(found) = self.log.ask(sealed)? {
             return Ok(found.map(RecordedEvent::from));
         }
         let Some(place) = self.projection().blocks.at(seq).copied() else { return Ok(None) };

@@ -10,7 +10,7 @@ use flightrec_events::{Actor, CheckedEvent, Event, Payload, Registry};
 use flightrec_journal::{DiskStorage, Storage};
 
 use crate::artifacts::Artifacts;
-use crate::core::{CommitError, Core, Submission};
+use crate::core::{CommitError, Core, Submission, Work};
 use crate::drops::DropCounter;
 use crate::error::{OpenError, RecorderError, SinkFailure};
 use crate::log::{SealError, Sealed, Sealer};
@@ -19,6 +19,7 @@ use crate::options::{Mode, Options, Overflow};
 use crate::prepare::{Prepared, Submitted};
 use crate::reader::Reader;
 use crate::redact::Redactor;
+use crate::retention::{RetentionPolicy, Vouched};
 use crate::sealing::Sealing;
 use crate::store::Lock;
 use crate::ticket::{BatchTicket, Bells, Cell, Receipt, Ticket};
@@ -180,20 +181,20 @@ impl Recorder {
     }
 
     fn submit(&self, events: Submitted, mode: Mode, overflow: Overflow) -> Result<BatchTicket, RecorderError> {
-        self.submit_work(events, mode, overflow, false)
+        self.submit_work(events, mode, overflow, Work::None)
     }
 
-    fn submit_work(
+    pub(crate) fn submit_work(
         &self,
         events: Submitted,
         mode: Mode,
         overflow: Overflow,
-        roll: bool,
+        work: Work,
     ) -> Result<BatchTicket, RecorderError> {
         self.shared.check()?;
         let count = events.len() as u64;
         let cell = Arc::new(Cell::default());
-        let submission = Submission { events, mode, cell: Some(Arc::clone(&cell)), roll };
+        let submission = Submission { events, mode, cell: Some(Arc::clone(&cell)), work };
         let queue = self.queue.as_ref().ok_or(SinkFailure::Closed)?;
         let full = match overflow {
             Overflow::Block => queue.send(submission).map(|()| false).map_err(|_| self.stopped())?,
@@ -217,6 +218,14 @@ impl Recorder {
         Ok(BatchTicket { cell, bells: Arc::clone(&self.shared.bells) })
     }
 
+    pub(crate) const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) const fn sealer(&self) -> &Arc<Sealer> {
+        &self.sealer
+    }
+
     fn stopped(&self) -> SinkFailure {
         self.shared.poison.get().cloned().unwrap_or(SinkFailure::Closed)
     }
@@ -235,7 +244,7 @@ impl Recorder {
     /// # Errors
     /// [`SealError`]; what could not be sealed stays in the journal, and nothing is lost.
     pub fn seal(&self) -> Result<Sealed, SealError> {
-        let rolled = self.submit_work(Submitted::Checked(Vec::new()), Mode::Strict, Overflow::Block, true);
+        let rolled = self.submit_work(Submitted::Checked(Vec::new()), Mode::Strict, Overflow::Block, Work::Roll);
         rolled
             .and_then(|ticket| Ok(ticket.durable().map(drop)?))
             .map_err(|error| SealError::Stopped(error.to_string()))?;
@@ -245,6 +254,11 @@ impl Recorder {
     /// Why the sealing in the background failed last, if it did; it is tried again when there is more to seal.
     pub fn sealing_failure(&self) -> Option<String> {
         self.sealing.failure()
+    }
+
+    /// What [`enforce_retention`](FlightRecorder::enforce_retention) forgets.
+    pub const fn retention(&self) -> RetentionPolicy {
+        self.options.retention
     }
 
     /// Why the recorder stopped writing, if it did.
@@ -376,7 +390,7 @@ pub trait FlightRecorder {
     /// Applies the retention policy; answers with how many events were forgotten.
     ///
     /// # Errors
-    /// [`RecorderError::SinkError`] if the store could not be changed.
+    /// [`RecorderError::SinkError`] if the store could not be changed, or the policy is not carried out.
     fn enforce_retention(&self) -> Result<u64, RecorderError>;
 }
 
@@ -387,9 +401,13 @@ impl FlightRecorder for Recorder {
         }
     }
 
-    /// A recorder without a retention policy keeps everything, so that nothing is forgotten.
+    /// Carries out [`Options::retention`]. A recorder without a policy keeps everything.
     fn enforce_retention(&self) -> Result<u64, RecorderError> {
         self.shared.check()?;
-        Ok(0)
+        if self.options.retention.keeps_everything() {
+            return Ok(0);
+        }
+        let forgotten = self.forget(self.options.retention, Vouched::default());
+        Ok(forgotten.map_err(|error| SinkFailure::Retention(chain(&error)))?.events)
     }
 }

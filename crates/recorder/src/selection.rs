@@ -149,7 +149,7 @@ impl<'a> Events<'a> {
         let Some(part) = self.parts.pop_front() else { return Ok(false) };
         let last = part.last_seq();
         match self.read(part) {
-            Err(_) if self.has_moved() => self.plan(),
+            Err(_) if self.reader.log().has_moved_since(self.generation) => self.plan(),
             Err(error) => {
                 self.next = last + 1;
                 return Err(error);
@@ -158,12 +158,6 @@ impl<'a> Events<'a> {
             Ok(()) => {}
         }
         Ok(true)
-    }
-
-    /// Whether the writer sealed something since the parts were told: they may lie elsewhere now.
-    fn has_moved(&self) -> bool {
-        let refreshed = self.reader.log().refresh().unwrap_or(false);
-        refreshed || self.reader.log().view().manifest.generation() != self.generation
     }
 
     fn read(&mut self, part: Part) -> Result<(), ReadError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flightrec_events::CheckedEvent;
 use flightrec_journal::Storage;
 
-use crate::core::{Core, Submission};
+use crate::core::{Core, Submission, Work};
 use crate::drops::DropCounter;
 use crate::error::{OpenError, RecorderError, SinkFailure};
 use crate::log::{SealError, Sealed, Sealer};
@@ -55,7 +55,7 @@ impl SteppedRecorder {
                 events: Submitted::Checked(events),
                 mode,
                 cell: Some(Arc::clone(cell)),
-                roll: false,
+                work: Work::None,
             })
             .collect();
         if let Err(error) = self.core.commit(&mut group) {
@@ -70,6 +70,24 @@ impl SteppedRecorder {
             .iter()
             .map(|cell| cell.answer().unwrap_or(Err(SinkFailure::Closed)).map_err(RecorderError::from))
             .collect()
+    }
+
+    /// Commits events of the recorder's own with what the writer is to do beside.
+    pub(crate) fn commit_work(&mut self, events: Vec<CheckedEvent>, work: Work) -> Result<(), RecorderError> {
+        if let Some(failure) = &self.failed {
+            return Err(failure.clone().into());
+        }
+        let events = Submitted::Checked(events);
+        let mut group = vec![Submission { events, mode: Mode::Lenient, cell: None, work }];
+        self.core.commit(&mut group).map_err(|error| {
+            let failure = SinkFailure::Poisoned(error.to_string());
+            self.failed = Some(failure.clone());
+            failure.into()
+        })
+    }
+
+    pub(crate) const fn sealer(&self) -> &Arc<Sealer> {
+        &self.sealer
     }
 
     /// Moves everything that was recorded so far from the journal to the archive.

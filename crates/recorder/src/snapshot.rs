@@ -2,7 +2,7 @@
 
 use std::io;
 
-use flightrec_journal::{ChainHash, Storage, StoreId};
+use flightrec_journal::{ChainHash, Storage, StoreId, remove_if_there};
 
 use crate::derived::{self, Derived, Format};
 use crate::error::ReadError;
@@ -11,7 +11,7 @@ use crate::log::Log;
 
 pub(crate) const PATH: &str = "derived/snapshot.frs";
 /// Raise the version whenever what is folded, or how, changes: older snapshots are then folded anew.
-const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 6 };
+const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 7 };
 
 /// What a snapshot is good for.
 #[derive(Debug)]
@@ -30,6 +30,15 @@ pub(crate) fn write(storage: &dyn Storage, store: StoreId, projection: &Projecti
     derived::write(storage, PATH, FORMAT, store, &content)
 }
 
+/// Removes what an interrupted writing left, and the snapshot itself if it is of no use.
+pub(crate) fn remove_leftovers(storage: &dyn Storage, is_useless: bool) -> io::Result<()> {
+    remove_if_there(storage, &format!("{PATH}.tmp"))?;
+    if is_useless {
+        remove_if_there(storage, PATH)?;
+    }
+    Ok(())
+}
+
 /// Takes a snapshot, if it belongs to the log: where its last event lies, the log must have the same link in its hash
 /// chain.
 pub(crate) fn load(log: &Log) -> Result<Loaded, ReadError> {
@@ -44,6 +53,10 @@ pub(crate) fn load(log: &Log) -> Result<Loaded, ReadError> {
         Ok(_) | Err(_) => return Ok(Loaded::Unusable("it cannot be read".to_owned())),
     };
     let Some(last) = projection.last_seq else { return Ok(Loaded::Absent) };
+    if projection.forgettings != log.view().manifest.forgettings() {
+        // Something was forgotten since, or was about to be when the power went.
+        return Ok(Loaded::Absent);
+    }
     projection.trim(log.view().origin_seq());
     if link_behind(log, &projection, last) == Some(projection.chain()) {
         Ok(Loaded::Good(projection))

@@ -12,7 +12,9 @@
 use std::sync::Arc;
 
 use flightrec_events::{Id, Registry, Timestamp};
-use flightrec_journal::{LockGuard, Storage, StoreId, read_file, write_file_atomically};
+use flightrec_journal::{
+    LockGuard, Storage, StoreId, read_digested_line, read_file, write_digested_line, write_file_atomically,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +33,11 @@ const JOURNAL_DIR: &str = "journal";
 const FAMILIES_DIR: &str = "families";
 const MAX_STORE_FILE_BYTES: u64 = 64 * 1024;
 const MAX_DECLARATION_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The file that says who the store is does not say it any more.
+fn changed() -> OpenError {
+    OpenError::Damaged("its STORE file was changed; restore it from a copy".to_owned())
+}
 
 /// The one writer's hold on a store.
 pub(crate) struct Lock(#[expect(dead_code, reason = "it is held, not read")] Box<dyn LockGuard>);
@@ -54,9 +61,9 @@ pub(crate) struct StoreFiles {
 impl StoreFiles {
     /// Opens what is there.
     pub(crate) fn open(storage: Arc<dyn Storage>) -> Result<Self, OpenError> {
-        match read_file(&*storage, STORE_FILE, MAX_STORE_FILE_BYTES) {
-            Ok(bytes) => Self::parse(storage, &bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        match read_digested_line(&*storage, STORE_FILE, MAX_STORE_FILE_BYTES) {
+            Ok(Some(line)) => Self::parse(storage, &line),
+            Ok(None) => {
                 let log = storage.list(JOURNAL_DIR).map_err(OpenError::io("list", JOURNAL_DIR))?;
                 if log.is_empty() {
                     Err(OpenError::NoStore)
@@ -66,6 +73,7 @@ impl StoreFiles {
                     ))
                 }
             }
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(changed()),
             Err(error) => Err(OpenError::io("read", STORE_FILE)(error)),
         }
     }
@@ -87,20 +95,14 @@ impl StoreFiles {
         }
     }
 
-    fn parse(storage: Arc<dyn Storage>, bytes: &[u8]) -> Result<Self, OpenError> {
-        let damaged = || OpenError::Damaged("its STORE file was changed; restore it from a copy".to_owned());
-        let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-        let (line, digest) = text.split_once('\n').ok_or_else(damaged)?;
-        if digest.trim_end_matches('\n') != hex(&Sha256::digest(line)) || digest.len() != 65 {
-            return Err(damaged());
-        }
-        let facts: Value = serde_json::from_str(line).map_err(|_| damaged())?;
-        let found = facts["format"].as_u64().ok_or_else(damaged)?;
+    fn parse(storage: Arc<dyn Storage>, line: &str) -> Result<Self, OpenError> {
+        let facts: Value = serde_json::from_str(line).map_err(|_| changed())?;
+        let found = facts["format"].as_u64().ok_or_else(changed)?;
         if found > STORE_FORMAT {
             return Err(OpenError::NewerFormat { found, known: STORE_FORMAT });
         }
-        let text = |key: &str| facts[key].as_str().map(str::to_owned).ok_or_else(damaged);
-        let id = u128::from_str_radix(&text("store_id")?, 16).map_err(|_| damaged())?;
+        let text = |key: &str| facts[key].as_str().map(str::to_owned).ok_or_else(changed);
+        let id = u128::from_str_radix(&text("store_id")?, 16).map_err(|_| changed())?;
         Ok(Self {
             storage,
             id: StoreId::from_bytes(id.to_be_bytes()),
@@ -116,9 +118,7 @@ impl StoreFiles {
             "created_at": self.created_at,
             "written_by": self.written_by,
         });
-        let line = facts.to_string();
-        let bytes = format!("{line}\n{}\n", hex(&Sha256::digest(&line)));
-        write_file_atomically(&*self.storage, STORE_FILE, bytes.as_bytes()).map_err(OpenError::io("write", STORE_FILE))
+        write_digested_line(&*self.storage, STORE_FILE, &facts.to_string()).map_err(OpenError::io("write", STORE_FILE))
     }
 
     /// Takes the writer's lock; it is free again when the guard is dropped or the process dies.

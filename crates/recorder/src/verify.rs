@@ -1,9 +1,11 @@
 //! `verify`: reads everything again and names what is not as it was written.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, RwLock};
 
-use flightrec_events::{ArtifactId, Event, Payload};
+use flightrec_archive::{BlockEntry, SegmentEntry};
+use flightrec_events::Payload;
 use flightrec_journal::{ChainHash, Seq, StoreId};
 
 use crate::checkpoint::Checkpoint;
@@ -12,6 +14,7 @@ use crate::error::{ArtifactError, OpenError, ReadError};
 use crate::fold::Projection;
 use crate::id_file;
 use crate::log::{LogItem, View, damage_of_journal, damage_of_segment};
+use crate::named::each_named;
 use crate::open;
 use crate::reader::Reader;
 use crate::store::StoreFiles;
@@ -59,6 +62,8 @@ struct FoldedAnew {
     /// SHA-256 of the content that events name.
     named: HashSet<[u8; 32]>,
     unreadable: Vec<DamageView>,
+    /// What the record says was forgotten: positions, from the first to the last, and how many events of them.
+    told: Vec<(RangeInclusive<u64>, u64)>,
     /// The links behind the positions that were asked for, where a block ends there.
     links: HashMap<u64, Option<ChainHash>>,
 }
@@ -118,9 +123,10 @@ impl Reader {
         .map_err(ReadError::from)?;
         damage.extend(report.damage.iter().map(damage_of_journal));
         let wanted = checkpoints.iter().map(|checkpoint| (checkpoint.seq, None)).collect();
-        let FoldedAnew { projection: mut folded, first_seq, named, unreadable, links } =
+        let FoldedAnew { projection: mut folded, first_seq, named, unreadable, told, links } =
             self.fold_anew(report.last_seq.map_or(view.origin_seq() - 1, Seq::get), wanted, progress)?;
         damage.extend(unreadable);
+        damage.extend(self.check_forgotten(&view, told));
         damage.extend(checkpoints.iter().filter_map(|one| contradiction(one, files.id, &links, folded.last_seq)));
         damage.extend(self.check_derived(unusable)?);
         let projections = self.compare(aside, &mut folded)?;
@@ -147,8 +153,8 @@ impl Reader {
         mut links: HashMap<u64, Option<ChainHash>>,
         progress: &mut dyn FnMut(VerifyStep),
     ) -> Result<FoldedAnew, ReadError> {
-        let mut projection = Projection::default();
-        let (mut first_seq, mut named, mut unreadable) = (None, HashSet::new(), Vec::new());
+        let mut projection = Projection::empty(self.log().view().manifest.forgettings());
+        let (mut first_seq, mut named, mut unreadable, mut told) = (None, HashSet::new(), Vec::new(), Vec::new());
         let mut scan = self.log().scan(1);
         while projection.last_seq.unwrap_or(0) < last
             && let Some(item) = scan.next()?
@@ -170,7 +176,12 @@ impl Reader {
                 match open::decode(seq, stored) {
                     Ok(event) => {
                         projection.apply(seq.get(), recorded_at, &event);
-                        name_artifacts(&event, &mut named);
+                        each_named(&event, |sha256| {
+                            named.insert(sha256);
+                        });
+                        if let Payload::RecorderRetentionPurged(purged) = &event.payload {
+                            told.push((purged.first_seq.get()..=purged.last_seq.get(), purged.events.get()));
+                        }
                     }
                     Err(error) => unreadable.push(DamageView {
                         kind: "unreadable_event".to_owned(),
@@ -183,7 +194,7 @@ impl Reader {
             }
             progress(VerifyStep { stage: VerifyStage::Events, events: projection.events });
         }
-        Ok(FoldedAnew { projection, first_seq: first_seq.unwrap_or(1), named, unreadable, links })
+        Ok(FoldedAnew { projection, first_seq: first_seq.unwrap_or(1), named, unreadable, told, links })
     }
 
     /// Reads every sealed segment again; how many events they hold, and what is damaged.
@@ -212,6 +223,33 @@ impl Reader {
             });
         }
         Ok((events, damage))
+    }
+
+    /// Whether the record tells of all that is missing from what is sealed.
+    fn check_forgotten(&self, view: &View, mut told: Vec<(RangeInclusive<u64>, u64)>) -> Option<DamageView> {
+        let untold = view.manifest.untold().iter();
+        told.extend(untold.map(|one| (one.first_seq.get()..=one.last_seq.get(), one.events)));
+        let told_events: u64 = told.iter().map(|(_, events)| events).sum();
+        let forgotten = view.manifest.forgotten_events();
+        if forgotten == told_events {
+            return None;
+        }
+        let is_told = |seq: u64| told.iter().any(|(range, _)| range.contains(&seq));
+        let first_of = |entry: &SegmentEntry| {
+            // A segment that cannot be read is told as damage by itself.
+            let segment = self.log().segment(entry).ok()?;
+            segment.blocks().iter().flat_map(BlockEntry::forgotten).map(Seq::get).find(|seq| !is_told(*seq))
+        };
+        let first = view.manifest.segments().iter().filter(|entry| entry.forgotten() > 0).find_map(first_of);
+        Some(DamageView {
+            kind: "deleted_events".to_owned(),
+            segment: "archive".to_owned(),
+            seq_from: first,
+            seq_to: first,
+            detail: format!(
+                "{forgotten} events are missing from what is sealed, and the record tells that {told_events} were forgotten: others were taken out, or put back"
+            ),
+        })
     }
 
     /// Compares what was put aside, brought up to the same position, with the fold of the whole log.
@@ -287,67 +325,4 @@ fn contradiction(
         seq_to: seq_from.map(|_| seq),
         detail,
     })
-}
-
-impl Reader {
-    /// SHA-256 of the content that events name, journal and archive; `None` if a part of the log is lost, so that nobody
-    /// can tell.
-    ///
-    /// # Errors
-    /// [`ReadError`] if the log cannot be read.
-    pub fn named_artifacts(&self) -> Result<Option<HashSet<[u8; 32]>>, ReadError> {
-        let mut named = HashSet::new();
-        let mut scan = self.log().scan(1);
-        while let Some(item) = scan.next()? {
-            let LogItem::Block(block) = item else { return Ok(None) };
-            for (seq, stored) in block.records() {
-                let event = open::decode(seq, stored)?;
-                name_artifacts(&event, &mut named);
-            }
-        }
-        Ok(Some(named))
-    }
-}
-
-/// Collects the artifacts that an event names.
-fn name_artifacts(event: &Event, named: &mut HashSet<[u8; 32]>) {
-    let mut name = |id: Option<ArtifactId>| {
-        if let Some(id) = id {
-            named.insert(*id.sha256().as_bytes());
-        }
-    };
-    match &event.payload {
-        Payload::SessionMessage(message) => name(message.content_artifact_id),
-        Payload::SpawnRequested(spawn) => name(spawn.task_payload_artifact_id),
-        Payload::AnnounceBack(announce) => name(Some(announce.summary_artifact_id)),
-        Payload::SessionCheckpointed(checkpoint) => name(Some(checkpoint.checkpoint_artifact_id)),
-        Payload::ToolCall(call) => {
-            for reference in [&call.args_ref, &call.result_ref].into_iter().flatten() {
-                name(ArtifactId::parse_text(reference.as_str()).ok());
-            }
-        }
-        Payload::MailboxMessageCreated(message) => name(ArtifactId::parse_text(message.body_ref.as_str()).ok()),
-        Payload::SessionCreated(_)
-        | Payload::SessionStateChange(_)
-        | Payload::SessionCompleted(_)
-        | Payload::BudgetWarning(_)
-        | Payload::SchedulerEnqueue(_)
-        | Payload::SchedulerDispatch(_)
-        | Payload::SchedulerRateLimited(_)
-        | Payload::SchedulerCancelled(_)
-        | Payload::SpawnAccepted(_)
-        | Payload::SpawnRejected(_)
-        | Payload::CascadeCancel(_)
-        | Payload::CrossSessionRead(_)
-        | Payload::SessionLinked(_)
-        | Payload::LlmInference(_)
-        | Payload::WorkflowRecovery(_)
-        | Payload::SpanOpened(_)
-        | Payload::SpanClosed(_)
-        | Payload::RecorderOpened(_)
-        | Payload::RecorderRecovered(_)
-        | Payload::RecorderRetentionPurged(_)
-        | Payload::RecorderEventsDropped(_)
-        | Payload::Declared(_) => {}
-    }
 }

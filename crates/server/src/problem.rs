@@ -201,6 +201,7 @@ impl From<SinkFailure> for Problem {
                  not acknowledged may be sent again",
             ),
             SinkFailure::Closed => Self::new(Kind::Unavailable, "the recorder is closing; send it again later"),
+            SinkFailure::Retention(_) => Self::new(Kind::Internal, "the retention policy was not carried out"),
             SinkFailure::QueueFull { .. } => Self::busy("the recorder's queue is full"),
             SinkFailure::BatchTooLarge { .. } => Self::new(Kind::TooLarge, failure.to_string()),
         }

@@ -105,6 +105,15 @@ pub fn window_s(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads an age such as `30d`, `12h` or `4w`, in microseconds.
+///
+/// # Errors
+/// What would have been understood.
+pub fn age_us(text: &str) -> Result<u64, String> {
+    let age = duration_us(text).and_then(|us| u64::try_from(us).ok()).filter(|us| *us > 0);
+    age.ok_or_else(|| "expected an age such as 30d, 12h or 4w".to_owned())
+}
+
 /// A duration of whole numbers with units, largest unit first: `30d`, `1h30m`, `250ms`.
 fn duration_us(text: &str) -> Option<i64> {
     let mut rest = text;

@@ -1,6 +1,7 @@
 //! The everyday gate: every suite reaches its number of cases, and every broken build is caught.
 
 mod recorder_cuts;
+mod recorder_forget;
 mod recorder_list;
 mod recorder_model;
 mod recorder_world;

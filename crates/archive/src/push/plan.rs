@@ -85,9 +85,10 @@ mod tests {
     fn segment(name: u8, bytes: u64, is_vouched: bool) -> Wanted {
         use flightrec_journal::{ChainHash, Seq};
         let entry = SegmentEntry {
-            file: SegmentEntry::file_name(Seq::new(1), Seq::new(2)),
+            file: SegmentEntry::file_name(Seq::new(1), Seq::new(2), 0),
             first_seq: Seq::new(1),
             last_seq: Seq::new(2),
+            revision: 0,
             events: 2,
             bytes,
             sha256: [name; 32],

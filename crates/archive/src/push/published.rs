@@ -139,9 +139,10 @@ mod tests {
 
     fn published() -> Published {
         let entry = SegmentEntry {
-            file: SegmentEntry::file_name(Seq::new(1), Seq::new(90)),
+            file: SegmentEntry::file_name(Seq::new(1), Seq::new(90), 2),
             first_seq: Seq::new(1),
             last_seq: Seq::new(90),
+            revision: 2,
             events: 88,
             bytes: 4000,
             sha256: [1; 32],

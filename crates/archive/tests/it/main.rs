@@ -4,5 +4,6 @@
 
 mod damage;
 mod manifest;
+mod rewrite;
 mod round_trip;
 mod sample;

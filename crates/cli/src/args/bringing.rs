@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::keeping::ServedPolicyArgs;
+
 /// `import`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
@@ -142,6 +144,9 @@ pub(crate) struct UpArgs {
     /// Also run the bundled plan: sessions to look at, without any model
     #[arg(long)]
     pub(crate) demo: bool,
+    /// What is forgotten while it runs
+    #[command(flatten)]
+    pub(crate) retention: ServedPolicyArgs,
     /// Prices of your own; they win over the bundled list prices
     #[command(flatten)]
     pub(crate) prices: PriceArgs,

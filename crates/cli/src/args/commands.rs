@@ -10,7 +10,7 @@ use super::asking::{
 use super::bringing::{ImportCommand, UpArgs};
 use super::care::{CheckpointArgs, CompletionsArgs, DoctorArgs, SchemaArgs, VerifyArgs};
 use super::giving::{ArtifactCommand, RecordArgs, ValidateArgs};
-use super::keeping::{HoldArgs, SealArgs};
+use super::keeping::{HoldArgs, RetainArgs, SealArgs};
 use super::running::RunArgs;
 use super::sending::PushArgs;
 
@@ -130,6 +130,8 @@ pub(crate) enum Command {
     Seal(SealArgs),
     /// Copy the archive and the artifacts to an object store, for engines that read many machines at once
     Push(PushArgs),
+    /// Forget old sessions by policy; the record tells of it
+    Retain(RetainArgs),
     /// Keep sessions whatever a retention policy says, or release them
     Hold(HoldArgs),
     /// Re-read everything: checksums, chain, order, artifacts, roll-ups

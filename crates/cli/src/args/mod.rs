@@ -23,6 +23,6 @@ pub(crate) use care::{CompletionsArgs, SchemaArgs, VerifyArgs};
 pub(crate) use commands::{Cli, ColorWhen, Command, Format};
 pub(crate) use filters::SessionFilters;
 pub(crate) use giving::{ArtifactCommand, ArtifactGetArgs, ArtifactPutArgs, RecordArgs, ValidateArgs};
-pub(crate) use keeping::HoldArgs;
+pub(crate) use keeping::{HoldArgs, RetainArgs};
 pub(crate) use running::RunArgs;
 pub(crate) use sending::PushArgs;

@@ -7,7 +7,7 @@ use flightrec_recorder::{Clock, Reader, SystemClock};
 
 use super::{
     artifact, checkpoint, completions, cost, doctor, events, export, findings, hold, import, intake, messages, push,
-    rate, running, schema, seal, sessions, show, spans, tree, up, validate, verify,
+    rate, retain, running, schema, seal, sessions, show, spans, tree, up, validate, verify,
 };
 use crate::args::{Cli, Command, Format};
 use crate::console::Console;
@@ -83,6 +83,7 @@ pub(crate) fn run() -> Outcome {
         Command::Export(args) => export::run(&run, &args, global.format),
         Command::Seal(_) => seal::run(&run),
         Command::Push(args) => push::run(&run, &args),
+        Command::Retain(args) => retain::run(&run, &args),
         Command::Hold(args) => hold::run(&run, &args),
         Command::Verify(args) => verify::run(&run, &args),
         Command::Checkpoint(_) => checkpoint::run(&run),

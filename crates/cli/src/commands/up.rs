@@ -2,8 +2,9 @@
 // tidy: no-wildcard
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use flightrec_recorder::Recorder;
+use flightrec_recorder::{FlightRecorder, Options as RecorderOptions, Recorder};
 use flightrec_server::telemetry::Telemetry;
 use flightrec_server::{Limits, Options, ServeError, Server};
 use serde::Serialize;
@@ -15,7 +16,10 @@ use super::import::prices;
 use super::signals::Signals;
 use crate::args::UpArgs;
 use crate::exit::{Exit, Failure, Outcome, chain};
-use crate::output::print_object;
+use crate::output::{print_object, words};
+
+/// How often the retention policy is carried out.
+const RETENTION_PERIOD: Duration = Duration::from_hours(1);
 
 /// Where the server listens.
 #[derive(Debug, Serialize)]
@@ -28,7 +32,9 @@ pub(crate) struct Listening {
 
 pub(super) fn run(run: &Run, args: &UpArgs) -> Outcome {
     let prices = prices(&args.prices)?;
-    let recorder = Arc::new(run.store.recorder()?);
+    let policy = args.retention.policy();
+    let recorder =
+        Arc::new(run.store.recorder_with(RecorderOptions { retention: policy, ..RecorderOptions::default() })?);
     let demo = if args.demo {
         Some(Demo::new(run, &recorder, prices.clone())?)
     } else {
@@ -72,8 +78,10 @@ async fn serve(
 ) -> Result<(), Failure> {
     // Before anybody is told that the server is there, so that no signal is missed.
     let mut signals = Signals::new()?;
+    let server_recorder = Arc::clone(&recorder);
     let server = Server::bind(options, recorder, telemetry).await.map_err(|error| start_failure(&error))?;
     announce(run, &server)?;
+    let retained = enforce_retention(run, Arc::clone(&server_recorder));
     let (stop, stopped) = oneshot::channel();
     let mut cut_off = false;
     let told_twice = async {
@@ -96,6 +104,7 @@ async fn serve(
         () = server.serve(async { drop(stopped.await) }) => {}
         () = told_twice => {}
         () = played => {}
+        () = retained => {}
     }
     if let Some(demo) = demo.filter(|_| !cut_off) {
         tokio::select! {
@@ -105,6 +114,23 @@ async fn serve(
         }
     }
     Ok(())
+}
+
+/// Once an hour, what the policy does not keep is forgotten. It never ends.
+async fn enforce_retention(run: &Run, recorder: Arc<Recorder>) {
+    while !recorder.retention().keeps_everything() {
+        let recorder = Arc::clone(&recorder);
+        match tokio::task::spawn_blocking(move || recorder.enforce_retention()).await {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(events)) => {
+                let forgotten = words::counted(events, "event", "events");
+                run.console.note(&format!("retention: {forgotten} forgotten"));
+            }
+            Ok(Err(error)) => run.console.note(&format!("retention: {error}")),
+        }
+        tokio::time::sleep(RETENTION_PERIOD).await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Says where the server is. That nobody reads it does not stop the server.

@@ -1,6 +1,6 @@
 //! Which fields each printed object has: the header of CSV, and the JSON behind it.
 
-use crate::commands::{Checked, Held, Imported, Kept, Listening, Sent, Summary, Transcribed};
+use crate::commands::{Checked, Held, Imported, Kept, Listening, Retained, Sent, Summary, Transcribed};
 use flightrec_recorder::view::{
     ArtifactView, CostRow, Finding, LineVerdict, MessageView, RateView, SessionDetail, SessionView, SpanView, TreeView,
     VerifyView,
@@ -52,6 +52,9 @@ items! {
     Sent => &[
         "url", "node", "dry_run", "verified", "generation", "segments.put", "segments.there", "artifacts.put",
         "artifacts.there", "bytes_put", "removed", "artifacts_missing_here", "positions_sealed", "positions_in_journal",
+    ];
+    Retained => &[
+        "policy", "dry_run", "sessions", "events", "artifacts", "bytes", "kept_sessions", "held_sessions", "live_sessions",
     ];
     Held => &["session_id", "reason", "since"];
     SessionView => &[

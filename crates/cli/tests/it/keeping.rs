@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::support::{Store, created, keys};
+use super::support::{Store, created, keys, message};
+use super::wire::Up;
 
 #[test]
 fn holds_are_placed_listed_and_released() {
@@ -123,4 +124,65 @@ fn what_is_sealed_is_read_verified_and_known_again() {
     let found = store.run(["verify", "--format", "json"]).code(4).json();
     assert_eq!(found["damage"][0]["kind"], "bad_segment");
     assert!(Store::new().run(["seal"]).code(1).stderr.contains("no store"));
+}
+
+/// A session that nobody forgets for a while.
+fn of_today(session: &str) -> serde_json::Value {
+    let mut event = created(session, 0);
+    event["timestamp"] = "2999-01-01T00:00:00Z".into();
+    event
+}
+
+#[test]
+fn old_sessions_are_forgotten_after_a_dry_run_that_said_so() {
+    let store = Store::with(&[created("old-1", 0), message("old-1", 1, 1), created("held-1", 0), of_today("new-1")]);
+    store.run(["hold", "held-1"]).code(0);
+    let planned = store.run(["retain", "--older-than", "30d", "--dry-run", "--format", "json"]).code(0).json();
+    let fields = "artifacts bytes dry_run events held_sessions kept_sessions live_sessions policy sessions";
+    assert_eq!(keys(&planned).join(" "), fields);
+    assert_eq!((&planned["sessions"], &planned["events"], &planned["artifacts"]), (&json!(1), &json!(2), &json!(null)));
+    assert_eq!(store.list(&["sessions"]).len(), 3, "nothing is touched");
+    let done = store.run(["retain", "--older-than", "30d", "--format", "json"]).code(0).json();
+    for fact in ["policy", "sessions", "events", "kept_sessions", "held_sessions"] {
+        assert_eq!(done[fact], planned[fact], "{fact}");
+    }
+    let left: Vec<_> = store.list(&["sessions"]).iter().map(|view| view["session_id"].clone()).collect();
+    assert_eq!(left.len(), 2);
+    assert!(!left.contains(&json!("old-1")));
+    let told = store.list(&["events", "--kind", "recorder.retention_purged"]);
+    assert_eq!(told[0]["payload"]["events"], 2);
+    assert_eq!(told[0]["payload"]["policy"], "older than 30d");
+    assert_eq!(store.run(["verify", "--format", "json"]).code(0).json()["events"], 3);
+    assert!(store.run(["retain", "--older-than", "30d"]).code(0).stdout.contains("nothing to forget"));
+    assert!(store.run(["show", "old-1"]).code(1).stderr.contains("old-1"));
+}
+
+#[test]
+fn a_policy_that_would_take_all_or_none_at_all_is_refused() {
+    let store = Store::with(&[created("a-1", 0), created("a-2", 1)]);
+    store.run(["retain"]).code(2);
+    store.run(["retain", "--older-than", "soon"]).code(2);
+    store.run(["retain", "--max-size", "some"]).code(2);
+    for dry in [&["--dry-run"][..], &[]] {
+        let refused = store.run([&["retain", "--older-than", "30d"], dry].concat()).code(1);
+        assert!(refused.stderr.contains("--all"), "{}", refused.stderr);
+    }
+    assert_eq!(store.list(&["sessions"]).len(), 2);
+    assert!(store.run(["retain", "--max-size", "0", "--all"]).code(0).stdout.contains("2 sessions with 2 events"));
+    assert!(store.list(&["sessions"]).is_empty());
+    store.run(["verify"]).code(0);
+    assert!(Store::new().run(["retain", "--older-than", "1d"]).code(1).stderr.contains("no store"));
+}
+
+#[test]
+fn a_server_carries_out_its_policy() {
+    let store = Store::with(&[created("old-1", 0), of_today("new-1")]);
+    let server = Up::start_with(&store, &["--retain-older-than", "30d"]);
+    // However long it takes: a list with one session is what ends this.
+    while server.list("/api/v1/sessions").len() > 1 {
+        std::thread::yield_now();
+    }
+    assert_eq!(store.list(&["sessions"]).len(), 1, "for other processes too");
+    server.stop();
+    store.run(["verify"]).code(0);
 }

@@ -96,9 +96,49 @@ fn every_answer_is_the_truth() {
             && workload.sessions.iter().any(|truth| truth.unpriced_runs > 0)
     );
     let store = recorded(&workload.events);
-    check_sessions(&store, &workload);
-    check_packets(&store, &workload);
-    check_trees(&store, &workload);
+    check_all(&store, &workload);
+    // Recorded in two halves by two processes, the answers are the same.
+    let halves = Store::new();
+    let (first, second) = workload.events.split_at(EVENTS / 2);
+    halves.feed(["record"], &ndjson(first)).code(0);
+    halves.feed(["record"], &ndjson(second)).code(0);
+    for command in ["sessions", "cost", "spans", "messages", "tree"] {
+        assert_eq!(halves.list(&[command]), store.list(&[command]), "{command}");
+    }
+    store.run(["verify"]).code(0);
+}
+
+#[test]
+fn what_is_sealed_is_the_truth_as_well_alone_mixed_and_merged() {
+    let workload = Generator::new(9).run(EVENTS);
+    let store = Store::new();
+    let segments = || std::fs::read_dir(store.path().join("archive/events")).unwrap().count();
+    let mut merged = false;
+    for part in workload.events.chunks(EVENTS / 5) {
+        if store.path().exists() {
+            let before = std::fs::read_dir(store.path().join("archive/events")).map_or(0, Iterator::count);
+            store.run(["seal"]).code(0);
+            merged |= segments() <= before;
+        }
+        store.feed(["record"], &ndjson(part)).code(0);
+    }
+    assert!(merged, "small segments become one");
+    check_all(&store, &workload);
+    store.run(["verify"]).code(0);
+    let mixed: Vec<_> = ["sessions", "cost", "spans", "messages", "tree"].map(|command| store.list(&[command])).into();
+    store.run(["seal"]).code(0);
+    check_all(&store, &workload);
+    std::fs::remove_dir_all(store.path().join("derived")).unwrap();
+    check_all(&store, &workload);
+    let sealed: Vec<_> = ["sessions", "cost", "spans", "messages", "tree"].map(|command| store.list(&[command])).into();
+    assert_eq!(sealed, mixed);
+    store.run(["verify"]).code(0);
+}
+
+fn check_all(store: &Store, workload: &Workload) {
+    check_sessions(store, workload);
+    check_packets(store, workload);
+    check_trees(store, workload);
     for truth in workload.sessions.iter().step_by(9) {
         let spans = store.list(&["spans", "--session", &truth.id]);
         assert_eq!(spans.len() as u64, truth.spans);
@@ -113,15 +153,6 @@ fn every_answer_is_the_truth() {
             assert!(same(held, given), "{held} was {given}");
         }
     }
-    // Recorded in two halves by two processes, the answers are the same.
-    let halves = Store::new();
-    let (first, second) = workload.events.split_at(EVENTS / 2);
-    halves.feed(["record"], &ndjson(first)).code(0);
-    halves.feed(["record"], &ndjson(second)).code(0);
-    for command in ["sessions", "cost", "spans", "messages", "tree"] {
-        assert_eq!(halves.list(&[command]), store.list(&[command]), "{command}");
-    }
-    store.run(["verify"]).code(0);
 }
 
 /// Takes away what may differ between a record with spans and one without: counts of spans, and positions.

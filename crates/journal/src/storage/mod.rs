@@ -6,6 +6,7 @@
 //! Nothing is durable before the matching sync: bytes and lengths before [`StorageFile::sync_data`], names before
 //! [`Storage::sync_dir`] of their directory.
 
+mod digested;
 mod disk;
 
 use std::fmt::Debug;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use crate::sabotage::{Sabotage, sabotaged};
 
+pub use digested::{read_digested_line, write_digested_line};
 pub use disk::DiskStorage;
 
 /// What an opened file is for.

@@ -32,6 +32,8 @@ pub(crate) struct ServedModel {
 pub(crate) struct Projection {
     pub(crate) events: u64,
     pub(crate) last_seq: Option<u64>,
+    /// How often the store had forgotten something when this was folded.
+    pub(crate) forgettings: u64,
     /// When the last event was recorded.
     recorded_us: Option<i64>,
     /// The link of the last block in the log's hash chain.
@@ -54,6 +56,11 @@ pub(crate) struct Projection {
 }
 
 impl Projection {
+    /// Nothing is folded yet, of a log that has forgotten something so often.
+    pub(crate) fn empty(forgettings: u64) -> Self {
+        Self { forgettings, ..Self::default() }
+    }
+
     /// Says that the events to come are those of a block, which lies at `place` if it is not sealed. Blocks come in the
     /// order of the log; `last_seq` is the position of the last event that was ever in it.
     pub(crate) fn begin_block(&mut self, place: Option<&BlockRef>, last_seq: u64, chain: ChainHash) {
@@ -205,6 +212,7 @@ impl Projection {
         let Self {
             events,
             last_seq,
+            forgettings,
             recorded_us,
             chain,
             sessions,
@@ -221,7 +229,8 @@ impl Projection {
         } = self;
         let told =
             |notes: &[Note]| notes.iter().filter(|note| note.kind != FindingKind::Gap).cloned().collect::<Vec<_>>();
-        (*events, *last_seq, *recorded_us, *chain) == (other.events, other.last_seq, other.recorded_us, other.chain)
+        (*events, *last_seq, *forgettings) == (other.events, other.last_seq, other.forgettings)
+            && (*recorded_us, *chain) == (other.recorded_us, other.chain)
             && (sessions, by_id, children, places) == (&other.sessions, &other.by_id, &other.children, &other.places)
             && (served_models, served_by_key) == (&other.served_models, &other.served_by_key)
             && (ledger, rate, blocks) == (&other.ledger, &other.rate, &other.blocks)

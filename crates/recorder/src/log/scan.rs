@@ -149,6 +149,10 @@ impl Scan {
                 Ok(None)
             }
             Err(error) => {
+                if self.log.has_moved_since(self.view.manifest.generation()) {
+                    self.view = self.log.view();
+                    return Ok(None);
+                }
                 let from = self.next;
                 let Some(damage) = damage_of_segment(entry, &error) else { return Err(error) };
                 self.next = entry.last_seq.get() + 1;

@@ -5,9 +5,9 @@
 //! segments of the journal go. A crash at any step leaves either the journal or the archive in charge of a position,
 //! and never none of them.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use flightrec_archive::{ManifestError, Seal, SealError as ArchiveSealError, SealedBlock, SegmentEntry};
+use flightrec_archive::{ManifestError, RewriteError, Seal, SealError as ArchiveSealError, SealedBlock, SegmentEntry};
 use flightrec_journal::{Origin, ReadError as JournalReadError, ScanItem, SegmentInfo, Seq, remove_before};
 
 use super::view::{Log, View};
@@ -16,7 +16,7 @@ use crate::fold::Projection;
 use crate::snapshot;
 
 /// The most events of a segment, unless one journal segment alone holds more: so many are sorted in memory.
-const MAX_SEGMENT_EVENTS: u64 = 524_288;
+pub(super) const MAX_SEGMENT_EVENTS: u64 = 524_288;
 /// Fewer bytes of the journal than this are not sealed in the background: segments are to be few.
 const MIN_SEAL_BYTES: u64 = 24 << 20;
 
@@ -42,6 +42,9 @@ pub enum SealError {
     /// The segment cannot be written.
     #[error(transparent)]
     Segment(#[from] ArchiveSealError),
+    /// Small segments cannot be merged.
+    #[error(transparent)]
+    Merge(#[from] RewriteError),
     /// The list of segments cannot be read or replaced.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -67,8 +70,8 @@ pub enum SealError {
 /// Seals what nothing more is written to, one range after the other.
 #[derive(Debug)]
 pub(crate) struct Sealer {
-    log: Arc<Log>,
-    projection: Arc<RwLock<Projection>>,
+    pub(super) log: Arc<Log>,
+    pub(super) projection: Arc<RwLock<Projection>>,
     /// One at a time.
     turn: Mutex<()>,
 }
@@ -88,12 +91,21 @@ impl Sealer {
         self.seal(0)
     }
 
+    /// Waits until nobody else changes the archive.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn seal(&self, at_least_bytes: u64) -> Result<Sealed, SealError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
         let mut sealed = Sealed::default();
         loop {
             let view = self.log.view();
-            let Some((origin, journal_bytes)) = self.next_range(&view, at_least_bytes)? else { return Ok(sealed) };
+            view.manifest.settle(&**self.log.storage())?;
+            let Some((origin, journal_bytes)) = self.next_range(&view, at_least_bytes)? else {
+                self.merge_small()?;
+                return Ok(sealed);
+            };
             let entry = write_segment(&self.log, &view, origin)?;
             sealed.segments += 1;
             sealed.events += entry.events;

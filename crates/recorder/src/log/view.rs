@@ -19,6 +19,8 @@ pub(crate) struct Log {
     store: StoreId,
     view: RwLock<Arc<View>>,
     open: Mutex<VecDeque<(String, Arc<Segment>)>>,
+    /// It goes by the manifest that it was given, whatever the store has.
+    is_fixed: bool,
 }
 
 /// The log at one moment. It stays readable as long as no later moment removed its files.
@@ -54,7 +56,15 @@ impl Log {
 
     pub(crate) fn open(storage: Arc<dyn Storage>, store: StoreId) -> Result<Self, OpenError> {
         let view = load(&storage, store)?;
-        Ok(Self { storage, store, view: RwLock::new(Arc::new(view)), open: Mutex::default() })
+        Ok(Self { storage, store, view: RwLock::new(Arc::new(view)), open: Mutex::default(), is_fixed: false })
+    }
+
+    /// The log as it would be by another manifest, whose files are there.
+    pub(crate) fn by(&self, manifest: Manifest) -> Self {
+        let journal = self.view().journal.at(manifest.origin());
+        let view = RwLock::new(Arc::new(View { manifest, journal }));
+        let storage = Arc::clone(&self.storage);
+        Self { storage, store: self.store, view, open: Mutex::default(), is_fixed: true }
     }
 
     pub(crate) fn view(&self) -> Arc<View> {
@@ -63,6 +73,9 @@ impl Log {
 
     /// Takes in what the writer of the store has sealed or forgotten since; whether there was anything.
     pub(crate) fn refresh(&self) -> Result<bool, ReadError> {
+        if self.is_fixed {
+            return Ok(false);
+        }
         let manifest = Manifest::load(&*self.storage, self.store)?;
         let held = self.view();
         if manifest.generation() == held.manifest.generation() {
@@ -70,6 +83,22 @@ impl Log {
         }
         self.install(manifest, &held.journal);
         Ok(true)
+    }
+
+    /// Whether a later manifest than one of this generation is in force: what was looked for may lie elsewhere now.
+    pub(crate) fn has_moved_since(&self, generation: u64) -> bool {
+        self.refresh().unwrap_or(false) || self.view().manifest.generation() != generation
+    }
+
+    /// Answers a question by the manifest in force, and again by a later one if its files went meanwhile.
+    pub(crate) fn ask<T>(&self, question: impl Fn(&View) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        loop {
+            let view = self.view();
+            let answer = question(&view);
+            if answer.is_ok() || !self.has_moved_since(view.manifest.generation()) {
+                return answer;
+            }
+        }
     }
 
     /// Goes by a manifest that this process wrote.
@@ -102,7 +131,10 @@ impl Log {
 
     /// The link of the block that ends with a position; `None` if no block that is there ends with it.
     pub(crate) fn link_at(&self, seq: u64) -> Result<Option<ChainHash>, ReadError> {
-        let view = self.view();
+        self.ask(|view| self.link_in(view, seq))
+    }
+
+    fn link_in(&self, view: &View, seq: u64) -> Result<Option<ChainHash>, ReadError> {
         let Origin { seq: origin, chain, .. } = view.manifest.origin();
         if seq + 1 == origin.get() {
             return Ok(Some(chain));

@@ -7,8 +7,9 @@ use flightrec_events::Timestamp;
 use super::holds::{HoldError, Holds};
 use super::plan::{ClockReading, RetentionPlan, RetentionRefusal, StoreFacts, Tree, Vouched, plan};
 use super::policy::RetentionPolicy;
-use crate::error::ReadError;
+use crate::error::{ReadError, RecorderError};
 use crate::fold::{Projection, SpawnForest};
+use crate::log::{ForgetError, SealError};
 use crate::reader::Reader;
 
 /// Nothing can be forgotten, or it cannot be told what would be.
@@ -23,6 +24,15 @@ pub enum RetentionError {
     /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What was recorded lately cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// It could not be carried out.
+    #[error(transparent)]
+    Forget(#[from] ForgetError),
+    /// What was forgotten could not be told in the record; it is told at the next open.
+    #[error(transparent)]
+    Tell(#[from] RecorderError),
 }
 
 impl Reader {
@@ -53,23 +63,35 @@ impl Reader {
         now: Timestamp,
         vouched: Vouched,
     ) -> Result<RetentionPlan, RetentionError> {
+        self.plan_forgetting(policy, now, vouched, None)
+    }
+
+    /// What a policy forgets of what lies up to a position; of everything with `None`.
+    pub(super) fn plan_forgetting(
+        &self,
+        policy: RetentionPolicy,
+        now: Timestamp,
+        vouched: Vouched,
+        sealed_seq: Option<u64>,
+    ) -> Result<RetentionPlan, RetentionError> {
         let holds = self.holds()?;
         let bytes = self.log_bytes()?;
         let (facts, last_recorded) = {
             let projection = self.projection();
-            (facts(&projection, bytes), projection.recorded_at())
+            (facts(&projection, bytes, sealed_seq), projection.recorded_at())
         };
         Ok(plan(facts, &holds, policy, ClockReading { now, last_recorded }, vouched)?)
     }
 }
 
-fn facts(projection: &Projection, bytes: u64) -> StoreFacts {
+fn facts(projection: &Projection, bytes: u64, sealed_seq: Option<u64>) -> StoreFacts {
     let forest = SpawnForest::new(projection);
     let tree = |sessions: Vec<u32>, count: usize| Tree {
         ids: sessions.iter().flat_map(|at| projection.ids_of(*at)).collect::<Vec<Arc<str>>>(),
         sessions: count as u64,
         events: sessions.iter().map(|at| projection.extent_of(*at).events).sum(),
         updated_us: sessions.iter().filter_map(|at| projection.touched_us(*at)).max(),
+        last_seq: sessions.iter().map(|at| projection.extent_of(*at).last_seq).max().unwrap_or(0),
     };
     let spawned = forest.roots().into_iter().map(|root| forest.members(root)).map(|members| {
         let count = members.len();
@@ -82,5 +104,5 @@ fn facts(projection: &Projection, bytes: u64) -> StoreFacts {
         listed.next_if_eq(at).is_none()
     });
     let trees = spawned.chain(outside.map(|at| tree(vec![at], 0))).collect();
-    StoreFacts { trees, events: projection.events, bytes }
+    StoreFacts { trees, events: projection.events, bytes, sealed_seq }
 }

@@ -5,11 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use flightrec_events::Timestamp;
-use flightrec_journal::{Storage, read_file, write_file_atomically};
+use flightrec_journal::{Storage, read_digested_line, write_digested_line};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use crate::hex;
 
 const PATH: &str = "HOLDS";
 /// Held while the holds are changed: two who change them at once would lose one change.
@@ -53,17 +50,13 @@ pub enum HoldError {
 impl Holds {
     /// Reads the holds of a store; none if there is no file.
     pub(crate) fn load(storage: &dyn Storage) -> Result<Self, HoldError> {
-        let bytes = match read_file(storage, PATH, MAX_BYTES) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+        let line = match read_digested_line(storage, PATH, MAX_BYTES) {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(Self::default()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(HoldError::Damaged),
             Err(source) => return Err(HoldError::Io { doing: "read", source }),
         };
-        let text = std::str::from_utf8(&bytes).map_err(|_| HoldError::Damaged)?;
-        let (line, digest) = text.split_once('\n').ok_or(HoldError::Damaged)?;
-        if digest.strip_suffix('\n') != Some(&*hex(&Sha256::digest(line))) {
-            return Err(HoldError::Damaged);
-        }
-        serde_json::from_str(line).map_err(|_| HoldError::Damaged)
+        serde_json::from_str(&line).map_err(|_| HoldError::Damaged)
     }
 
     /// Changes the holds of a store. When this returns, the change is durable.
@@ -78,9 +71,7 @@ impl Holds {
 
     fn save(&self, storage: &dyn Storage) -> Result<(), HoldError> {
         let line = serde_json::to_string(self).map_err(|_| HoldError::Damaged)?;
-        let bytes = format!("{line}\n{}\n", hex(&Sha256::digest(&line)));
-        write_file_atomically(storage, PATH, bytes.as_bytes())
-            .map_err(|source| HoldError::Io { doing: "write", source })
+        write_digested_line(storage, PATH, &line).map_err(|source| HoldError::Io { doing: "write", source })
     }
 
     /// Whether a session is held.

@@ -29,6 +29,8 @@ pub(crate) struct Tree {
     pub(crate) events: u64,
     /// The time of its latest event, in microseconds since 1970; `None` if nothing tells it.
     pub(crate) updated_us: Option<i64>,
+    /// The position of its last event.
+    pub(crate) last_seq: u64,
 }
 
 /// What the plan is made from.
@@ -39,6 +41,8 @@ pub(crate) struct StoreFacts {
     pub(crate) events: u64,
     /// What they take on disk.
     pub(crate) bytes: u64,
+    /// The last position that can be forgotten now; `None` if all can.
+    pub(crate) sealed_seq: Option<u64>,
 }
 
 /// What would go, and what stays.
@@ -56,6 +60,8 @@ pub struct RetentionPlan {
     pub kept_sessions: u64,
     /// How many sessions stay only because of a hold on them or on one of their tree.
     pub held_sessions: u64,
+    /// How many sessions stay only because the journal still holds events of their tree.
+    pub live_sessions: u64,
 }
 
 /// Why nothing is forgotten.
@@ -132,6 +138,10 @@ pub(crate) fn plan(
             plan.held_sessions += tree.sessions;
             continue;
         }
+        if facts.sealed_seq.is_some_and(|sealed| sealed < tree.last_seq) {
+            plan.live_sessions += tree.sessions;
+            continue;
+        }
         plan.ids.extend(tree.ids.iter().cloned());
         plan.sessions += tree.sessions;
         plan.kept_sessions -= tree.sessions;
@@ -179,6 +189,7 @@ mod tests {
             sessions: ids.len() as u64,
             events,
             updated_us: Some(NOW_US - days_old * DAY_US),
+            last_seq: (100 - days_old) as u64,
         }
     }
 
@@ -187,6 +198,7 @@ mod tests {
             trees: vec![tree(&["new"], 1, 10), tree(&["old", "child"], 40, 60), tree(&["older"], 90, 20)],
             events: 100,
             bytes: 1_000,
+            sealed_seq: None,
         }
     }
 
@@ -207,6 +219,13 @@ mod tests {
         let found = plan(store(), &Holds::default(), days(30), reading(NOW_US), Vouched::default()).unwrap();
         assert_eq!(ids(&found), ["older", "old", "child"]);
         assert_eq!((found.sessions, found.events, found.about_bytes, found.kept_sessions), (3, 80, 800, 1));
+    }
+
+    #[test]
+    fn what_is_not_sealed_stays() {
+        let facts = StoreFacts { sealed_seq: Some(30), ..store() };
+        let found = plan(facts, &Holds::default(), days(30), reading(NOW_US), Vouched::default()).unwrap();
+        assert_eq!((ids(&found), found.live_sessions, found.kept_sessions), (vec!["older"], 2, 3));
     }
 
     #[test]
@@ -261,6 +280,7 @@ mod tests {
             trees: vec![Tree { updated_us: None, ..tree(&["x"], 0, 1) }, tree(&["old"], 90, 1)],
             events: 2,
             bytes: 2,
+            sealed_seq: None,
         };
         let found = plan(facts, &Holds::default(), days(30), reading(NOW_US), Vouched::default()).unwrap();
         assert_eq!(ids(&found), ["old"]);

@@ -7,6 +7,7 @@ mod damage;
 mod declared;
 mod failures;
 mod findings;
+mod forgetting;
 mod identity;
 mod kill;
 mod memory;

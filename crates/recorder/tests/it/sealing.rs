@@ -122,12 +122,13 @@ fn a_sealed_event_is_known_again() {
 fn a_damaged_segment_is_named_and_the_rest_goes_on() {
     let memory = Memory::default();
     let recorder = open(&memory);
-    record(&recorder, 0..5);
+    record(&recorder, 0..7);
     recorder.seal().unwrap();
     let first = recorder.reader().last_seq().unwrap();
-    record(&recorder, 5..10);
+    // The second segment is smaller: it stays apart.
+    record(&recorder, 7..12);
     recorder.seal().unwrap();
-    record(&recorder, 10..12);
+    record(&recorder, 12..14);
     let last = recorder.reader().last_seq().unwrap();
     recorder.close().unwrap();
     let path = memory.names().into_iter().find(|path| path.starts_with("archive/events/")).unwrap();
@@ -145,14 +146,39 @@ fn a_damaged_segment_is_named_and_the_rest_goes_on() {
         assert!(!report.ok);
         assert_eq!((report.damage[0].kind.as_str(), report.damage[0].segment.as_str()), (what, path.as_str()));
         assert_eq!((report.damage[0].seq_from, report.damage[0].seq_to), (Some(1), Some(first)));
-        // A writer goes on behind it.
-        let recorder = open(&memory);
+        // A writer goes on behind it, and seals what it can.
+        let recorder = open(&memory.copy());
         assert_eq!(recorder.reader().last_seq(), Some(last));
+        record(&recorder, 14..24);
+        assert_eq!(recorder.seal().unwrap().segments, 1, "what is damaged is left out of any merging");
         recorder.close().unwrap();
     }
     memory.set(&path, whole);
     memory.delete_dir("derived");
     assert!(verify(&read(&memory)).ok);
+}
+
+#[test]
+fn small_segments_are_merged_and_whoever_reads_notices_nothing() {
+    let memory = Memory::default();
+    let recorder = open(&memory);
+    record(&recorder, 0..1);
+    let elsewhere = read(&memory);
+    for round in 1..20 {
+        record(&recorder, round..round + 1);
+        recorder.seal().unwrap();
+    }
+    let segments = memory.names().iter().filter(|path| path.starts_with("archive/events/")).count();
+    assert!(segments <= 5, "{segments} segments");
+    let last = answers(recorder.reader());
+    // One who had opened the store before, and its segments, finds everything where it is now.
+    elsewhere.refresh().unwrap();
+    assert_eq!(answers(&elsewhere), last);
+    record(&recorder, 20..40);
+    recorder.seal().unwrap();
+    assert_eq!(elsewhere.event(1).unwrap().map(|event| event.seq), Some(1));
+    assert_eq!(answers(&elsewhere), last);
+    assert!(verify(&elsewhere).ok && verify(recorder.reader()).ok);
 }
 
 #[test]
