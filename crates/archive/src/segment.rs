@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use flightrec_journal::{Access, IoFailure, Storage, StorageFile, StoreId, read_up_to};
 use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
@@ -121,7 +122,8 @@ impl Segment {
             hasher.update(&buffer[..read]);
             at += read as u64;
         }
-        if <[u8; 32]>::from(hasher.finalize()) == self.entry.sha256 {
+        let is_whole = <[u8; 32]>::from(hasher.finalize()) == self.entry.sha256;
+        if is_whole || sabotaged(Sabotage::NoSegmentCheck) {
             Ok(())
         } else {
             Err(self.damaged("its bytes do not have their digest", "somewhere".to_owned()))

@@ -47,11 +47,19 @@ pub enum Sabotage {
     SkipSnapshotCheck,
     /// The recorder counts usage twice.
     UsageCountedTwice,
+    /// A segment of the archive is not synced before the manifest names it.
+    NoArchiveSync,
+    /// What is read of a segment is not compared with its checksums, nor the segment with its digest.
+    NoSegmentCheck,
+    /// The record does not tell of what was forgotten.
+    ForgetUntold,
+    /// A snapshot from before something was forgotten is taken for the present.
+    KeepOldSnapshot,
 }
 
 impl Sabotage {
     /// Every switch.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::SkipSync,
         Self::AckBeforeSync,
         Self::NoDigestCheck,
@@ -72,6 +80,10 @@ impl Sabotage {
         Self::FoldBeforeDurable,
         Self::SkipSnapshotCheck,
         Self::UsageCountedTwice,
+        Self::NoArchiveSync,
+        Self::NoSegmentCheck,
+        Self::ForgetUntold,
+        Self::KeepOldSnapshot,
     ];
 
     /// The name that `FLIGHTREC_SABOTAGE` takes.
@@ -97,6 +109,10 @@ impl Sabotage {
             Self::FoldBeforeDurable => "fold-before-durable",
             Self::SkipSnapshotCheck => "skip-snapshot-check",
             Self::UsageCountedTwice => "usage-counted-twice",
+            Self::NoArchiveSync => "no-archive-sync",
+            Self::NoSegmentCheck => "no-segment-check",
+            Self::ForgetUntold => "forget-untold",
+            Self::KeepOldSnapshot => "keep-old-snapshot",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use flightrec_journal::{ChainHash, Storage, StoreId, remove_if_there};
 
 use crate::derived::{self, Derived, Format};
@@ -53,7 +54,8 @@ pub(crate) fn load(log: &Log) -> Result<Loaded, ReadError> {
         Ok(_) | Err(_) => return Ok(Loaded::Unusable("it cannot be read".to_owned())),
     };
     let Some(last) = projection.last_seq else { return Ok(Loaded::Absent) };
-    if projection.forgettings != log.view().manifest.forgettings() {
+    let is_older = projection.forgettings != log.view().manifest.forgettings();
+    if is_older && !sabotaged(Sabotage::KeepOldSnapshot) {
         // Something was forgotten since, or was about to be when the power went.
         return Ok(Loaded::Absent);
     }

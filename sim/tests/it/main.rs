@@ -4,6 +4,7 @@ mod recorder_cuts;
 mod recorder_forget;
 mod recorder_list;
 mod recorder_model;
+mod recorder_tamper;
 mod recorder_world;
 mod sabotage;
 mod sessions_again;

@@ -58,6 +58,10 @@ switches! {
         fold_before_durable => FoldBeforeDurable by "recorder_",
         skip_snapshot_check => SkipSnapshotCheck by "recorder_",
         usage_counted_twice => UsageCountedTwice by "recorder_",
+        no_archive_sync => NoArchiveSync by "recorder_cuts::a_power_cut_at_every_operation_of_sealing",
+        no_segment_check => NoSegmentCheck by "recorder_tamper::every_byte",
+        forget_untold => ForgetUntold by "recorder_forget::",
+        keep_old_snapshot => KeepOldSnapshot by "recorder_forget::",
     }
 }
 

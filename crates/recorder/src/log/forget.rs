@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use flightrec_archive::{Forget, Forgetting, Manifest, RewriteError, SegmentEntry, rewrite};
 use flightrec_events::{CheckedEvent, EventId, Timestamp};
 use flightrec_journal::Seq;
+use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use rustc_hash::FxHashSet;
 
 use super::scan::Scan;
@@ -115,7 +116,9 @@ impl Sealer {
             artifacts: left.unnamed.len() as u64,
             policy: order.policy.clone(),
         };
-        let unnamed = self.take_over_without(&view, &manifest.forgetting(forgetting.clone()), left)?;
+        let manifest =
+            if sabotaged(Sabotage::ForgetUntold) { manifest } else { manifest.forgetting(forgetting.clone()) };
+        let unnamed = self.take_over_without(&view, &manifest, left)?;
         artifacts.remove(&unnamed)?;
         Unreferenced::remove(storage)
             .map_err(|source| SealError::Io { doing: "remove the note of content", source })?;
