@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,19 +34,47 @@ class Lake:
         return f"{self.bucket}/{self.prefix}/events/node=*/date=*/*.parquet"
 
 
+@dataclass(frozen=True)
+class Segment:
+    """One object, and what its path says of it."""
+
+    path: str
+    node: str
+    date: str
+
+
+def published(lake: Lake) -> list[Segment]:
+    """The objects of all nodes by their manifests: what these name is there whole, and each event once."""
+    from pyarrow import fs
+
+    files = file_system(lake)
+    found = []
+    manifests = fs.FileSelector(f"{lake.bucket}/{lake.prefix}/manifests", recursive=True)
+    for info in files.get_file_info(manifests):
+        if not info.is_file:
+            continue
+        with files.open_input_file(info.path) as file:
+            line, digest = file.read().splitlines()
+        if hashlib.sha256(line).hexdigest() != digest.decode():
+            raise ValueError(f"{info.path} does not have its digest")
+        for segment in json.loads(line)["segments"]:
+            parts = dict(part.split("=", 1) for part in segment["path"].split("/") if "=" in part)
+            found.append(Segment(f"{lake.bucket}/{lake.prefix}/{segment['path']}", parts["node"], parts["date"]))
+    return found
+
+
 def plain(rows) -> list[tuple]:
     """Rows as numbers, texts and None, whatever an engine calls them."""
     return [tuple(value if isinstance(value, str) or value is None else int(value) for value in row) for row in rows]
 
 
 def duckdb(lake: Lake) -> dict[str, list[tuple]]:
-    """DuckDB, which reads the objects through pyarrow's file system: its own needs an extension from the network."""
+    """DuckDB, by the manifests and through pyarrow's file system: its own is an extension from the network."""
     import duckdb as engine
     from pyarrow import dataset
 
-    events = dataset.dataset(
-        f"{lake.bucket}/{lake.prefix}/events", filesystem=file_system(lake), format="parquet", partitioning="hive"
-    )
+    paths = [segment.path for segment in published(lake)]
+    events = dataset.dataset(paths, filesystem=file_system(lake), format="parquet", partitioning="hive")
     with engine.connect() as connection:
         connection.register("events", events)
         for view in VIEWS:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 
-from engines import Lake, file_system, mentioned
+from engines import Lake, Segment, file_system, mentioned, published
 
 
 @dataclass
-class Segment(InputPartition):
-    """One object, and what its path says of it."""
+class Share(InputPartition):
+    """What one task reads."""
 
-    path: str
-    node: str
-    date: str
+    segment: Segment
 
 
 class Objects(DataSource):
@@ -35,7 +33,7 @@ class Objects(DataSource):
         from pyspark.sql.pandas.types import from_arrow_schema
 
         lake = self.lake()
-        whole = parquet.read_schema(segments(lake)[0].path, filesystem=file_system(lake))
+        whole = parquet.read_schema(published(lake)[0].path, filesystem=file_system(lake))
         fields = [whole.field(name).remove_metadata() for name in mentioned(whole.names)]
         added = [pyarrow.field(name, pyarrow.string()) for name in ("node", "date", "read_by")]
         return from_arrow_schema(pyarrow.schema(fields + added))
@@ -50,14 +48,15 @@ class Reader(DataSourceReader):
     def __init__(self, lake: Lake, schema):
         self.lake, self.schema = lake, schema
 
-    def partitions(self) -> list[Segment]:
-        return segments(self.lake)
+    def partitions(self) -> list[Share]:
+        return [Share(segment) for segment in published(self.lake)]
 
-    def read(self, segment: Segment):
+    def read(self, share: Share):
         import pyarrow
         from pyarrow import parquet
         from pyspark.sql.pandas.types import to_arrow_schema
 
+        segment = share.segment
         # An executor runs its Pythons under one of its own.
         told = {"node": segment.node, "date": segment.date, "read_by": str(os.getppid())}
         schema = to_arrow_schema(self.schema, timezone="UTC")
@@ -71,23 +70,3 @@ class Reader(DataSourceReader):
                     for field in schema
                 ]
                 yield pyarrow.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def segments(lake: Lake) -> list[Segment]:
-    """The objects of all nodes, by their manifests: what they name is there whole."""
-    import json
-
-    from pyarrow import fs
-
-    files = file_system(lake)
-    found = []
-    manifests = fs.FileSelector(f"{lake.bucket}/{lake.prefix}/manifests", recursive=True)
-    for info in files.get_file_info(manifests):
-        if not info.is_file:
-            continue
-        with files.open_input_file(info.path) as file:
-            manifest = json.loads(file.read().split(b"\n")[0])
-        for segment in manifest["segments"]:
-            parts = dict(part.split("=", 1) for part in segment["path"].split("/") if "=" in part)
-            found.append(Segment(f"{lake.bucket}/{lake.prefix}/{segment['path']}", parts["node"], parts["date"]))
-    return found

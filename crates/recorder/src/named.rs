@@ -1,6 +1,34 @@
 //! Which content events name.
 
+use std::collections::HashSet;
+
 use flightrec_events::{ArtifactId, CheckedEvent, Payload};
+
+use crate::error::ReadError;
+use crate::log::LogItem;
+use crate::open;
+use crate::reader::Reader;
+
+impl Reader {
+    /// SHA-256 of the content that events name, journal and archive; `None` if a part of the log is lost, so that nobody
+    /// can tell.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read.
+    pub fn named_artifacts(&self) -> Result<Option<HashSet<[u8; 32]>>, ReadError> {
+        let mut named = HashSet::new();
+        let mut scan = self.log().scan(1);
+        while let Some(item) = scan.next()? {
+            let LogItem::Block(block) = item else { return Ok(None) };
+            for (seq, stored) in block.records() {
+                each_named(&open::decode(seq, stored)?, |sha256| {
+                    named.insert(sha256);
+                });
+            }
+        }
+        Ok(Some(named))
+    }
+}
 
 /// Gives the SHA-256 of every artifact that an event names.
 pub(crate) fn each_named(event: &CheckedEvent, mut give: impl FnMut([u8; 32])) {

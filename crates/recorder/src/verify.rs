@@ -326,25 +326,3 @@ fn contradiction(
         detail,
     })
 }
-
-impl Reader {
-    /// SHA-256 of the content that events name, journal and archive; `None` if a part of the log is lost, so that nobody
-    /// can tell.
-    ///
-    /// # Errors
-    /// [`ReadError`] if the log cannot be read.
-    pub fn named_artifacts(&self) -> Result<Option<HashSet<[u8; 32]>>, ReadError> {
-        let mut named = HashSet::new();
-        let mut scan = self.log().scan(1);
-        while let Some(item) = scan.next()? {
-            let LogItem::Block(block) = item else { return Ok(None) };
-            for (seq, stored) in block.records() {
-                let event = open::decode(seq, stored)?;
-                each_named(&event, |sha256| {
-                    named.insert(sha256);
-                });
-            }
-        }
-        Ok(Some(named))
-    }
-}

@@ -220,7 +220,7 @@ impl Bucket {
             ("PUT", None) => {
                 // As a real one does: what does not have its checksum is not taken.
                 let sum = headers.get("x-amz-content-sha256").cloned();
-                if sum.is_some_and(|sum| sum != hex(&body)) {
+                if sum.is_some_and(|sum| sum != digest(&body)) {
                     return Answer::error(400, "BadDigest");
                 }
                 state.keep(key, body, headers.get("x-amz-meta-sha256").cloned(), fault);
@@ -363,7 +363,7 @@ fn decoded(text: &str) -> String {
     plain
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     let digits = Sha256::digest(bytes).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }

@@ -6,13 +6,14 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::bucket::{BUCKET, Bucket, Fault, Rule, hex};
+use super::bucket::{BUCKET, Bucket, Fault, Rule, digest};
 use super::support::{Ran, Running, Store, created, finish, keys, message};
 
 const URL: &str = "s3://lake/some/prefix";
 const SECRET: &str = "no-one-may-read-this";
 
-/// A store with two sealed segments and three artifacts, one of which no event names.
+/// A store with two sealed segments and three artifacts, one of which no event names. The first segment is so large that
+/// the second one is not merged with it.
 fn sealed() -> Store {
     let store = Store::new();
     let artifact = |text: &str| {
@@ -26,11 +27,9 @@ fn sealed() -> Store {
         let mut said = message(&session, 1, n as u32);
         said["payload"]["content_hash"] = json!(hash);
         said["payload"]["content_artifact_id"] = json!(format!("sha256:{hash}"));
-        store.record(&[created(&session, 0), said]).code(0);
-        if n == 0 {
-            // The segments stay apart: each is larger than what comes after it.
-            store.record(&["a", "b", "c"].map(|other| created(other, 0))).code(0);
-        }
+        let mut events = vec![created(&session, 0), said];
+        events.extend((2..5).map(|at_s| message(&session, at_s, at_s)).filter(|_| n == 0));
+        store.record(&events).code(0);
         store.run(["seal"]).code(0);
     }
     store
@@ -68,12 +67,12 @@ fn published(store: &Store, bucket: &Bucket) -> Option<Value> {
     let objects = bucket.objects();
     let bytes = &objects.get(&format!("some/prefix/manifests/node={}/MANIFEST", node(store)))?.bytes;
     let text = String::from_utf8(bytes.clone()).unwrap();
-    let (line, digest) = text.split_once('\n').unwrap();
-    assert_eq!(digest.trim_end(), hex(line.as_bytes()));
+    let (line, below) = text.split_once('\n').unwrap();
+    assert_eq!(below.trim_end(), digest(line.as_bytes()));
     let manifest: Value = serde_json::from_str(line).unwrap();
     for segment in manifest["segments"].as_array().unwrap() {
         let object = &objects[&format!("some/prefix/{}", segment["path"].as_str().unwrap())];
-        assert_eq!(hex(&object.bytes), segment["sha256"].as_str().unwrap());
+        assert_eq!(digest(&object.bytes), segment["sha256"].as_str().unwrap());
     }
     Some(manifest)
 }
@@ -328,6 +327,30 @@ fn what_the_manifest_no_longer_names_goes_behind_it_and_nothing_of_others_ever()
     assert!(others.iter().all(|key| left.contains_key(key)));
     assert!(!left.contains_key(&obsolete));
     assert_eq!(left.keys().filter(|key| key.contains(&format!("artifacts/node={node}/"))).count(), 2);
+}
+
+#[test]
+fn what_was_forgotten_here_is_forgotten_there() {
+    let (store, bucket) = (sealed(), Bucket::start());
+    // Of today, so that a policy keeps it.
+    let today = |mut event: Value| {
+        event["timestamp"] = json!("2999-01-01T00:00:00Z");
+        event
+    };
+    store.record(&[today(created("new", 0))]).code(0);
+    push(&store, &bucket, &["--seal"]).code(0);
+    assert_whole(&store, &bucket);
+    let before = published(&store, &bucket).unwrap();
+    let told = store.run(["retain", "--older-than", "30d", "--format", "json"]).code(0).json();
+    assert_eq!(told["sessions"], 2);
+    let told = push(&store, &bucket, &["--seal", "--format", "json"]).code(0).json();
+    assert!(told["removed"].as_u64() > Some(2), "segments and artifacts: {told}");
+    assert_whole(&store, &bucket);
+    let after = published(&store, &bucket).unwrap();
+    assert!(before["segments"].as_array().unwrap().iter().all(|old| after["segments"][0]["path"] != old["path"]));
+    for hash in ["first content", "second content"].map(|text| digest(text.as_bytes())) {
+        assert!(bucket.objects().keys().all(|key| !key.ends_with(&hash)), "{hash}");
+    }
 }
 
 #[test]
