@@ -81,7 +81,12 @@ test("search finds sessions by name and by the beginning of an id, and spans", a
   await expect(found.first()).toContainText("span in first-coder");
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/span=/);
+  // Filters narrow what is shown, and not what is looked for.
+  await page.goto(`${served.url}/?state=FAILED`);
+  await expect(page.getByRole("heading", { name: "No session passes the filters" })).toBeVisible();
   await page.keyboard.press("/");
+  await box.fill("second");
+  await expect(found.first()).toContainText("second-coder");
   await box.fill("no such thing");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("dialog", { name: "Search" })).toContainText("no such thing");
