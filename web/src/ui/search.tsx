@@ -36,7 +36,8 @@ export function hits(text: string, all: readonly Session[]): Hit[] {
     const of = `${words(session.state)} \u00b7 ${session.model_id ?? ""} \u00b7 ${shortId(id)}`;
     if (isHit) sessions.push({ title: nameOf(session), of, href: sessionHref(id), rank });
     const own = lanes.value.get(id)?.spans;
-    for (let at = 0; own && at < own.count && spans.length < MOST_SPAN_HITS; at++) {
+    if (!own) continue;
+    for (let at = 0; at < own.count && spans.length < MOST_SPAN_HITS; at++) {
       const name = own.name[at]!;
       if (own.id[at]!.startsWith(wanted) || (wanted.length > 2 && name.toLowerCase().includes(wanted))) {
         spans.push({ title: name, of: `span in ${nameOf(session)}`, href: href("timeline", { pick: id, span: own.id[at]! }) });
