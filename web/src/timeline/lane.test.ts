@@ -41,8 +41,9 @@ test("unpriced is what used tokens without a price, and not a run without an ans
     { start: 1, end: 2, tokens: null, status: "error" },
     { start: 2, end: 3, tokens: 9, nanos: 0 },
     { start: 3, end: 4, tokens: 9, kind: "tool_call" },
+    { start: 4, end: 5, tokens: 0, status: "error" },
   ]);
-  expect([0, 1, 2, 3].map((at) => isUnpriced(spans, at))).toEqual([true, false, false, false]);
+  expect([0, 1, 2, 3, 4].map((at) => isUnpriced(spans, at))).toEqual([true, false, false, false, false]);
 });
 
 test("a name does not repeat its kind", () => {

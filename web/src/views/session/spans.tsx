@@ -71,7 +71,7 @@ export function Spans({ detail: { session, spans } }: { detail: SessionDetail })
 /** A run that got no answer used nothing, and has no price to miss. */
 function priceOf({ kind, cost_nanos, tokens_in, tokens_out }: Span): string {
   if (cost_nanos !== null) return cost(cost_nanos, 0);
-  return kind === "model_run" && (tokens_in !== null || tokens_out !== null) ? "unpriced" : "";
+  return kind === "model_run" && (tokens_in ?? 0) + (tokens_out ?? 0) > 0 ? "unpriced" : "";
 }
 
 function Line({ span, depth, times, session, isWanted }: { span: Span; depth: number; times: { first: number; last: number }; session: string; isWanted: boolean }) {
