@@ -86,7 +86,9 @@ test("search finds sessions by name and by the beginning of an id, and spans", a
   await expect(page.getByRole("heading", { name: "No session passes the filters" })).toBeVisible();
   await page.keyboard.press("/");
   await box.fill("second");
-  await expect(found.first()).toContainText("second-coder");
+  await found.first().click();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("second-coder");
+  await page.keyboard.press("/");
   await box.fill("no such thing");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("dialog", { name: "Search" })).toContainText("no such thing");

@@ -100,10 +100,9 @@ export function Search({ close }: { close: () => void }) {
       />
       <ul id="hits" role="listbox" aria-label="Found">
         {found.map((hit, n) => (
-          <li key={n} id={`hit-${n}`} role="option" aria-selected={n === at.value}>
-            <a href={hit.href} tabIndex={-1} onClick={() => dialog.current?.close()}>
-              <span>{hit.title}</span> <span class="soft">{hit.of}</span>
-            </a>
+          // Keys are heard by the field above, which says which option is at hand.
+          <li key={n} id={`hit-${n}`} role="option" aria-selected={n === at.value} onPointerUp={() => leave(hit.href)}>
+            <span>{hit.title}</span> <span class="soft">{hit.of}</span>
           </li>
         ))}
       </ul>
