@@ -81,6 +81,13 @@ test("search finds sessions by name and by the beginning of an id, and spans", a
   await expect(found.first()).toContainText("span in first-coder");
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/span=/);
+  // Filters narrow what is shown, and not what is looked for.
+  await page.goto(`${served.url}/?state=FAILED`);
+  await expect(page.getByRole("heading", { name: "No session passes the filters" })).toBeVisible();
+  await page.keyboard.press("/");
+  await box.fill("second");
+  await found.first().click();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("second-coder");
   await page.keyboard.press("/");
   await box.fill("no such thing");
   await page.keyboard.press("Enter");

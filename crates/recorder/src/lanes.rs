@@ -268,7 +268,6 @@ impl LaneFold {
         if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(session.as_str())) {
             return;
         }
-        self.details.apply(seq, event);
         let at = event.timestamp;
         let handover = |kind, from: &Id, to: &Id| HandoverView {
             kind,
@@ -291,6 +290,9 @@ impl LaneFold {
                     reason: change.reason.as_str().to_owned(),
                     seq,
                 });
+            }
+            Payload::SpanOpened(_) | Payload::SpanClosed(_) | Payload::LlmInference(_) => {
+                self.details.apply(seq, event);
             }
             Payload::SchedulerEnqueue(enqueue) => activity.begin(queued(seq, at, &enqueue.job_id)),
             Payload::SchedulerRateLimited(held) => activity.hold(seq, at, held),
@@ -318,10 +320,7 @@ impl LaneFold {
             | Payload::SessionCheckpointed(_)
             | Payload::CrossSessionRead(_)
             | Payload::SessionLinked(_)
-            | Payload::LlmInference(_)
             | Payload::ToolCall(_)
-            | Payload::SpanOpened(_)
-            | Payload::SpanClosed(_)
             | Payload::WorkflowRecovery(_)
             | Payload::MailboxMessageCreated(_)
             | Payload::RecorderOpened(_)

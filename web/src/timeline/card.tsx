@@ -2,7 +2,7 @@
 
 import { cost, costInWords, count, clock, duration, words } from "../format";
 import type { Found } from "./deck";
-import { KINDS, STATUSES, endOf, nameOf } from "./lane";
+import { KINDS, STATUSES, endOf, isUnpriced, nameOf } from "./lane";
 
 const CAUSES = { queue: "Queued", place: "Held: no place", rate: "Held by a rate limit" };
 
@@ -38,9 +38,8 @@ function lines({ lane, span, wait, line }: Found, now: number): Lines | null {
     ];
     const nanos = spans.nanos[span]!;
     if (!Number.isNaN(spans.tokens[span]!)) facts.push(["Tokens", count(spans.tokens[span]!)]);
-    if (KINDS[spans.kind[span]!] === "model_run") {
-      facts.push(["Cost", Number.isNaN(nanos) ? (end === Infinity ? "not known yet" : "unpriced") : cost(nanos, 0)]);
-    }
+    if (isUnpriced(spans, span)) facts.push(["Cost", "unpriced"]);
+    else if (!Number.isNaN(nanos)) facts.push(["Cost", cost(nanos, 0)]);
     return { title: spans.name[span]! || words(KINDS[spans.kind[span]!]!), of: `${words(KINDS[spans.kind[span]!]!)} in ${nameOf(session)}`, facts };
   }
   const facts: [string, string][] = [

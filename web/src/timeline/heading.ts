@@ -17,7 +17,7 @@ export function heading(pen: Pen, ink: Ink, look: Look, line: Line, y: number): 
     const own = line.lanes.reduce((sum, lane) => sum + lane.session.cost.own_nanos, 0);
     const unpriced = line.lanes.reduce((sum, lane) => sum + lane.session.cost.unpriced_runs, 0);
     const left = textBefore(pen, cost(own, unpriced), gutter - 12, middle);
-    pen.fillText(fitting(pen, groupName(line.group, look.grouping), left - 84), 26, middle);
+    pen.fillText(fitting(pen, groupName(line.group, look.grouping), left - 56), 26, middle);
     pen.font = ink.smallFont;
     pen.fillStyle = ink.of.soft;
     textBefore(pen, String(line.lanes.length), left - 10, middle);

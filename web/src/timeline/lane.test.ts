@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Wait } from "../api/shapes";
-import { SILENT_MS, endOf } from "./lane";
+import { SILENT_MS, endOf, isUnpriced } from "./lane";
 import { linksOf } from "./links";
 import { ORIGIN, at, lane } from "./made";
 
@@ -33,6 +33,17 @@ test("open work of which nothing was heard for hours ends where it was last hear
 test("an unknown price is not a price of zero", () => {
   const found = lane("s", [{ start: 0, end: 1, nanos: null }, { start: 1, end: 2, nanos: 0 }]);
   expect([...found.spans.nanos]).toEqual([Number.NaN, 0]);
+});
+
+test("unpriced is what used tokens without a price, and not a run without an answer", () => {
+  const { spans } = lane("s", [
+    { start: 0, end: 1, tokens: 9 },
+    { start: 1, end: 2, tokens: null, status: "error" },
+    { start: 2, end: 3, tokens: 9, nanos: 0 },
+    { start: 3, end: 4, tokens: 9, kind: "tool_call" },
+    { start: 4, end: 5, tokens: 0, status: "error" },
+  ]);
+  expect([0, 1, 2, 3, 4].map((at) => isUnpriced(spans, at))).toEqual([true, false, false, false, false]);
 });
 
 test("a name does not repeat its kind", () => {

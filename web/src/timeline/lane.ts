@@ -159,6 +159,10 @@ export function lanesOf(answer: TimelineAnswer): Lane[] {
   return answer.items.map((item) => laneOf(item, origin, answer.words, now));
 }
 
+/** Whether a model run used something that nobody has priced; a run that got no answer used nothing. */
+export const isUnpriced = (spans: Spans, at: number) =>
+  KINDS[spans.kind[at]!] === "model_run" && Number.isNaN(spans.nanos[at]!) && spans.tokens[at]! > 0;
+
 /** Where a lane ends on the screen: at the present if it is open. */
 export const endOf = (lane: Lane, now: number) => (lane.isOpen ? Math.max(lane.last, now) : lane.last);
 

@@ -16,6 +16,7 @@ export interface MadeSpan {
   end: number | null;
   status?: SpanStatus;
   nanos?: number | null;
+  tokens?: number | null;
 }
 
 export const at = (ms: number) => new Date(ORIGIN + ms).toISOString();
@@ -59,7 +60,7 @@ export function columns(spans: readonly MadeSpan[]): SpanColumns {
     end_us: spans.map((span) => (span.end === null ? null : span.end * 1000)),
     status: spans.map((span) => (span.end === null ? null : (span.status ?? "ok"))),
     nanos: spans.map((span) => span.nanos ?? null),
-    tokens: spans.map(() => null),
+    tokens: spans.map((span) => span.tokens ?? null),
   };
 }
 

@@ -91,7 +91,7 @@ function grid(pen: Pen, ink: Ink, { scale, gutter, height }: Look): void {
   pen.fillRect(0, 0, gutter, AXIS_PX - 1);
   pen.fillStyle = ink.of.soft;
   pen.fillText("Session", 28, AXIS_PX / 2);
-  textBefore(pen, "own  \u03a3 with children", gutter - 12, AXIS_PX / 2);
+  textBefore(pen, gutter > 240 ? "own  \u03a3 with children" : "own", gutter - 12, AXIS_PX / 2);
 }
 
 function backdrop(pen: Pen, ink: Ink, look: Look, at: number): void {

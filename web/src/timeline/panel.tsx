@@ -6,7 +6,7 @@ import { lanes, now } from "../store";
 import { EventLine } from "../ui/event";
 import { useAnswer } from "../ui/ask";
 import { Facts, IdLink, InclusiveCost, Loading, OwnCost, Severity, StateWord, sessionHref } from "../ui/parts";
-import { KINDS, type Lane, STATUSES, nameOf } from "./lane";
+import { KINDS, type Lane, STATUSES, isUnpriced, nameOf } from "./lane";
 
 export function Panel({ session, span, close }: { session: string; span: string | null; close: () => void }) {
   const lane = lanes.value.get(session);
@@ -50,7 +50,7 @@ function SpanFacts({ lane, at }: { lane: Lane; at: number }) {
           ["Start", clock(start, true)],
           [end === Infinity ? "So far" : "Took", duration((end === Infinity ? now() : end) - start)],
           ["Tokens", Number.isNaN(spans.tokens[at]!) ? null : count(spans.tokens[at]!)],
-          ["Cost", kind === "model_run" ? (Number.isNaN(nanos) ? "unpriced" : cost(nanos, 0)) : null],
+          ["Cost", isUnpriced(spans, at) ? "unpriced" : Number.isNaN(nanos) ? null : cost(nanos, 0)],
           ["Span", <span class="id" key="id">{spans.id[at]}</span>],
         ]}
       />

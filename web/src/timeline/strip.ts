@@ -1,9 +1,9 @@
 // What a lane does over time, drawn: its life, what it waited for, and its spans.
 
-import { cost, duration } from "../format";
+import { duration, money } from "../format";
 import type { Density } from "./board";
 import { type Ink, costColour, spanColour } from "./ink";
-import { KINDS, type Lane, STATUSES, type WaitCause, endOf, nameOf } from "./lane";
+import { KINDS, type Lane, STATUSES, type WaitCause, endOf, isUnpriced, nameOf } from "./lane";
 import { blocks } from "./lod";
 import { fitting, stateMark } from "./marks";
 import type { Look, Pen } from "./paint";
@@ -169,12 +169,12 @@ function spans(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: nu
       const kind = KINDS[spans.kind[at]!]!;
       const status = STATUSES[spans.status[at]!]!;
       const nanos = spans.nanos[at]!;
-      const isUnpriced = showsCost && kind === "model_run" && Number.isNaN(nanos) && status !== "open";
+      const hasNoPrice = showsCost && isUnpriced(spans, at);
       const colour = showsCost && !Number.isNaN(nanos) ? costColour(nanos, look.mostNanos) : spanColour(kind, status);
-      pen.fillStyle = isUnpriced ? ink.unpriced : ink.of[colour];
+      pen.fillStyle = hasNoPrice ? ink.unpriced : ink.of[colour];
       const inset = width > 3 && separated ? 0.75 : 0;
       pen.fillRect(x1, y + box.y, width - inset, box.height);
-      if (isUnpriced) outline(pen, ink.of.soft, x1, y + box.y, width, box.height);
+      if (hasNoPrice) outline(pen, ink.of.soft, x1, y + box.y, width, box.height);
       if (status === "error" || status === "abandoned") flag(pen, ink.of[status], x1, y + box.y, width, box.height);
       if (spans.end[at] === Number.POSITIVE_INFINITY) growing(pen, ink.of.page, x2, y + box.y, box.height, width);
       if (lane.session.session_id === look.picked.session && spans.id[at] === look.picked.span) {
@@ -184,11 +184,11 @@ function spans(pen: Pen, ink: Ink, look: Look, lane: Lane, y: number, height: nu
       }
       if (named && width > 34) {
         pen.font = ink.smallFont;
-        const figure = showsCost && kind === "model_run" ? `${cost(nanos || 0, Number.isNaN(nanos) ? 1 : 0)}  ` : "";
+        const figure = hasNoPrice ? "unpriced  " : showsCost && !Number.isNaN(nanos) ? `${money(nanos)}  ` : "";
         const shown = Math.max(x1, gutter);
         const text = fitting(pen, figure + spans.name[at]!, x2 - shown - 10);
         const middle = y + box.y + box.height / 2 + 0.5;
-        if (isUnpriced) plate(pen, ink, text, shown + 5, middle, box.height - 2);
+        if (hasNoPrice) plate(pen, ink, text, shown + 5, middle, box.height - 2);
         else pen.fillStyle = ink.of[colour === "cost-1" || colour === "cost-2" ? "text" : "on-bar"];
         pen.fillText(text, shown + 5, middle);
       }

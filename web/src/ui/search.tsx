@@ -4,10 +4,12 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { api } from "../api/client";
+import type { Session } from "../api/shapes";
 import { shortId, words } from "../format";
 import { go, href } from "../router";
 import { lanes } from "../store";
 import { nameOf } from "../timeline/lane";
+import { useAnswer } from "./ask";
 import { sessionHref } from "./parts";
 
 interface Hit {
@@ -19,19 +21,22 @@ interface Hit {
 const MOST_HITS = 40;
 const MOST_SPAN_HITS = 12;
 
-/** Sessions first, by how early the text stands in what they are called; then spans. */
-export function hits(text: string): Hit[] {
+/** Sessions first, by how early the text stands in what they are called; then the spans of lanes. */
+export function hits(text: string, all: readonly Session[]): Hit[] {
   const wanted = text.trim().toLowerCase();
   if (wanted === "") return [];
   const sessions: (Hit & { rank: number })[] = [];
   const spans: Hit[] = [];
-  for (const { session, spans: own } of lanes.value.values()) {
-    const id = session.session_id;
+  const known = new Map(all.map((session) => [session.session_id, session]));
+  for (const [id, lane] of lanes.value) known.set(id, lane.session);
+  for (const [id, session] of known) {
     const names = [session.label, session.role, session.model_id, session.wp_id, session.mt_id].filter((name) => name !== null);
     const rank = id.toLowerCase().startsWith(wanted) ? 0 : names.findIndex((name) => name.toLowerCase().includes(wanted)) + 1;
     const isHit = rank > 0 || id.toLowerCase().startsWith(wanted);
     const of = `${words(session.state)} \u00b7 ${session.model_id ?? ""} \u00b7 ${shortId(id)}`;
     if (isHit) sessions.push({ title: nameOf(session), of, href: sessionHref(id), rank });
+    const own = lanes.value.get(id)?.spans;
+    if (!own) continue;
     for (let at = 0; at < own.count && spans.length < MOST_SPAN_HITS; at++) {
       const name = own.name[at]!;
       if (own.id[at]!.startsWith(wanted) || (wanted.length > 2 && name.toLowerCase().includes(wanted))) {
@@ -49,7 +54,9 @@ export function Search({ close }: { close: () => void }) {
   const at = useSignal(0);
   const message = useSignal("");
   useEffect(() => dialog.current?.showModal(), []);
-  const found = hits(text.value);
+  // Filters narrow what is shown, and not what is looked for.
+  const all = useAnswer("search", (signal) => api.sessions({ sort: "updated", limit: 1000 }, signal));
+  const found = hits(text.value, all.value?.items ?? []);
   const leave = (to: string) => {
     dialog.current?.close();
     go(to);
@@ -93,10 +100,9 @@ export function Search({ close }: { close: () => void }) {
       />
       <ul id="hits" role="listbox" aria-label="Found">
         {found.map((hit, n) => (
-          <li key={n} id={`hit-${n}`} role="option" aria-selected={n === at.value}>
-            <a href={hit.href} tabIndex={-1} onClick={() => dialog.current?.close()}>
-              <span>{hit.title}</span> <span class="soft">{hit.of}</span>
-            </a>
+          // Keys are heard by the field above, which says which option is at hand.
+          <li key={n} id={`hit-${n}`} role="option" aria-selected={n === at.value} onPointerUp={() => leave(hit.href)}>
+            <span>{hit.title}</span> <span class="soft">{hit.of}</span>
           </li>
         ))}
       </ul>

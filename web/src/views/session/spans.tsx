@@ -68,6 +68,12 @@ export function Spans({ detail: { session, spans } }: { detail: SessionDetail })
   );
 }
 
+/** A run that got no answer used nothing, and has no price to miss. */
+function priceOf({ kind, cost_nanos, tokens_in, tokens_out }: Span): string {
+  if (cost_nanos !== null) return cost(cost_nanos, 0);
+  return kind === "model_run" && (tokens_in ?? 0) + (tokens_out ?? 0) > 0 ? "unpriced" : "";
+}
+
 function Line({ span, depth, times, session, isWanted }: { span: Span; depth: number; times: { first: number; last: number }; session: string; isWanted: boolean }) {
   const start = millis(span.start ?? span.end);
   const end = span.end === null ? times.last : millis(span.end);
@@ -87,7 +93,7 @@ function Line({ span, depth, times, session, isWanted }: { span: Span; depth: nu
       </span>
       <span class="figures">{length}</span>
       <span class="figures soft">{tokens > 0 ? count(tokens) : ""}</span>
-      <span class="figures">{span.kind === "model_run" ? (span.cost_nanos === null ? (span.end === null ? "" : "unpriced") : cost(span.cost_nanos, 0)) : ""}</span>
+      <span class="figures">{priceOf(span)}</span>
       <span class={span.status === "error" || span.status === "abandoned" ? "severity error" : "soft"}>{span.error_code ?? span.status ?? ""}</span>
       <a class="soft" href={sessionHref(session, { tab: "events", span: span.span_id })}>events</a>
     </span>
