@@ -24,6 +24,8 @@ pub struct Events<'a> {
     wanted: Wanted,
     /// The position that comes next.
     next: u64,
+    /// The last position that the reader knew of: what was sealed since may hold later ones.
+    last: u64,
     parts: VecDeque<Part>,
     /// The manifest that the parts were told by.
     generation: u64,
@@ -107,6 +109,7 @@ impl<'a> Events<'a> {
             wanted: Wanted::of(ids),
             sessions,
             next: filter.from_seq.unwrap_or(1),
+            last: reader.last_seq().unwrap_or(0),
             parts: VecDeque::new(),
             generation: 0,
             segment: None,
@@ -188,7 +191,8 @@ impl<'a> Events<'a> {
                 let mut events: Vec<RecordedEvent> =
                     rows.map(|row| row.map(RecordedEvent::from)).collect::<Result<_, _>>()?;
                 events.sort_unstable_by_key(|event| event.seq);
-                events.retain(|event| event.seq >= self.next && self.filter.takes(event));
+                let wanted = self.next..=self.last;
+                events.retain(|event| wanted.contains(&event.seq) && self.filter.takes(event));
                 self.ready.extend(events);
             }
         }
@@ -196,7 +200,7 @@ impl<'a> Events<'a> {
     }
 
     fn take(&mut self, seq: Seq, recorded_at: Timestamp, stored: &[u8]) -> Result<(), ReadError> {
-        if seq.get() >= self.next && self.wanted.may_take(stored) {
+        if (self.next..=self.last).contains(&seq.get()) && self.wanted.may_take(stored) {
             let event = RecordedEvent { seq: seq.get(), recorded_at, event: open::decode(seq, stored)? };
             if self.wanted.takes(&event) && self.filter.takes(&event) {
                 self.ready.push_back(event);

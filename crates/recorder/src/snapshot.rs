@@ -12,7 +12,7 @@ use crate::log::Log;
 
 pub(crate) const PATH: &str = "derived/snapshot.frs";
 /// Raise the version whenever what is folded, or how, changes: older snapshots are then folded anew.
-const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 7 };
+const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 8 };
 
 /// What a snapshot is good for.
 #[derive(Debug)]

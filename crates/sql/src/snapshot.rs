@@ -1,4 +1,4 @@
-//! The store at the moment of a query: what is sealed, and up to which position the rest counts.
+//! The store at the moment of a query: what is sealed, and a reader that goes up to the last event of that moment.
 
 use std::sync::Arc;
 
@@ -10,16 +10,13 @@ use flightrec_recorder::{ReadError, Reader};
 pub(crate) struct Snapshot {
     pub(crate) reader: Arc<Reader>,
     pub(crate) manifest: Manifest,
-    /// The last position that is visible; 0 in an empty store.
-    pub(crate) last_seq: u64,
 }
 
 impl Snapshot {
     /// Takes in what was recorded meanwhile, and holds that.
     pub(crate) fn take(reader: &Arc<Reader>) -> Result<Arc<Self>, ReadError> {
         reader.refresh()?;
-        let last_seq = reader.last_seq().unwrap_or(0);
-        Ok(Arc::new(Self { reader: Arc::clone(reader), manifest: reader.manifest(), last_seq }))
+        Ok(Arc::new(Self { reader: Arc::clone(reader), manifest: reader.manifest() }))
     }
 
     /// The first position that is not sealed.

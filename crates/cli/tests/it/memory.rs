@@ -7,9 +7,42 @@ use super::support::{Running, Store, created, message, ndjson};
 
 /// The most memory that a process has held so far.
 fn peak_bytes(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    peak_bytes_if_there(process).unwrap()
+}
+
+/// The same of a process that may have ended.
+fn peak_bytes_if_there(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn a_query_that_would_take_all_memory_takes_little_and_says_so() {
+    const LIMIT: u64 = 512 << 20;
+    let store = Store::with(&[created("s-1", 0)]);
+    let query = "SELECT a.value, b.value FROM generate_series(1, 100000) a CROSS JOIN generate_series(1, 100000) b \
+                 ORDER BY a.value * b.value, a.value";
+    let mut asking = Running(
+        store
+            .command(["sql", query, "--memory-mib", "64"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut peak = 0;
+    let ended = loop {
+        peak = peak_bytes_if_there(asking.0.id()).unwrap_or(peak);
+        if let Some(ended) = asking.0.try_wait().unwrap() {
+            break ended;
+        }
+    };
+    let said = std::io::read_to_string(asking.0.stderr.take().unwrap()).unwrap();
+    assert!(ended.code() == Some(1) && said.contains("67108864 bytes of memory"), "{said}");
+    assert!(peak > 0 && peak < LIMIT, "{} MiB", peak >> 20);
 }
 
 #[test]

@@ -35,11 +35,12 @@ fn events_become_a_parquet_file() {
 #[cfg(feature = "sql")]
 mod answering {
     use std::collections::BTreeMap;
+    use std::path::{Path, PathBuf};
 
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::support::ndjson;
+    use crate::support::{finish, ndjson};
     use crate::workload::Generator;
 
     const EVENTS: usize = 3_000;
@@ -76,6 +77,82 @@ mod answering {
                 Some(&row["cost"]["nanos"]),
                 told.get(row["key"].as_str().unwrap()).map(|nanos| json!(nanos)).as_ref()
             );
+        }
+    }
+
+    /// A store with all captures of telemetry, and the transcripts of some of the same sessions.
+    fn told() -> Store {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-data");
+        let inside = |path: &Path| -> Vec<PathBuf> {
+            std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect()
+        };
+        let store = Store::new();
+        for capture in inside(&data.join("captures")) {
+            let files = inside(&capture).into_iter().filter(|path| path.extension().is_some_and(|end| end == "bin"));
+            let mut command = store.command(["import", "otlp"]);
+            command.env_remove("FLIGHTREC_PRICES").args(files);
+            finish(command, b"").code(0);
+        }
+        for transcripts in inside(&data.join("transcripts")) {
+            let agent = if transcripts.ends_with("codex-cli") { "codex" } else { "claude-code" };
+            let mut command = store.command(["import", agent]);
+            command.env_remove("FLIGHTREC_PRICES").arg(&transcripts);
+            finish(command, b"").code(0);
+        }
+        store
+    }
+
+    fn sorted(mut rows: Vec<Value>) -> Vec<Value> {
+        rows.sort_by_cached_key(Value::to_string);
+        rows
+    }
+
+    #[test]
+    fn what_telemetry_and_transcripts_tell_is_what_every_other_command_says() {
+        let store = told();
+        for (key, column) in [
+            ("session", "session_id"),
+            ("wp", "wp_id"),
+            ("role", "role"),
+            ("model", "model_id"),
+            ("provider", "provider"),
+        ] {
+            let query = format!(
+                "SELECT {column} AS key, sum(tokens_input) AS input, sum(tokens_output) AS output, sum(tokens_cached) AS \
+                 cached, coalesce(sum(cost_nanos), 0) AS nanos, count(*) FILTER (WHERE cost_nanos IS NULL) AS unpriced \
+                 FROM costs GROUP BY {column}"
+            );
+            let told = store.list(&["cost", "--by", key]).into_iter().filter(|row| row["tokens"]["total"] != 0);
+            let told = told.map(|row| {
+                let (tokens, cost) = (&row["tokens"], &row["cost"]);
+                json!({
+                    "key": row["key"], "input": tokens["input"], "output": tokens["output"], "cached": tokens["cached"],
+                    "nanos": cost["nanos"], "unpriced": cost["unpriced_runs"],
+                })
+            });
+            assert_eq!(sorted(store.list(&["sql", &query])), sorted(told.collect()), "{key}");
+        }
+        for (table, columns) in [
+            ("spans", &["session_id", "span_id", "parent_span_id", "start", "end", "tokens_in", "cost_nanos"][..]),
+            ("messages", &["session_id", "message_id", "timestamp", "seq"]),
+            ("sessions", &["session_id", "state", "messages", "model_runs", "tool_calls", "spans", "ended_at"]),
+        ] {
+            let quoted: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
+            let found = store.list(&["sql", &format!("SELECT {} FROM {table}", quoted.join(", "))]);
+            let told = store.list(&[table]).into_iter().map(|row| {
+                Value::Object(columns.iter().map(|column| ((*column).to_owned(), row[column].clone())).collect())
+            });
+            assert!(found.len() > 10, "{table}");
+            assert_eq!(sorted(found), sorted(told.collect()), "{table}");
+        }
+        // Reports name the session that theirs turned out to be a part of.
+        for table in ["tool_calls", "inferences"] {
+            let query = format!(
+                "SELECT count(*) AS reports, count(*) FILTER (WHERE s.session_id IS NULL) AS lost \
+                 FROM {table} t LEFT JOIN sessions s ON s.session_id = t.session_id"
+            );
+            let found = &store.list(&["sql", &query])[0];
+            assert!(found["reports"].as_u64() > Some(20) && found["lost"] == 0, "{table}: {found}");
         }
     }
 

@@ -58,10 +58,6 @@ impl LiveEvents {
         for filter in &filters {
             for event in self.snapshot.reader.events(filter) {
                 let event = event.map_err(|error| DataFusionError::External(Box::new(error)))?;
-                // Later ones may have been sealed since: they are not of this snapshot.
-                if event.seq > self.snapshot.last_seq {
-                    break;
-                }
                 rows.push(Seq::new(event.seq), event.recorded_at, &event.event);
                 if rows.len() == BATCH_ROWS {
                     if !send(self.batch(&rows)?) {

@@ -36,5 +36,5 @@ pub(crate) async fn register(context: &SessionContext, snapshot: &Arc<Snapshot>)
     context.register_table("spans", Arc::new(FoldedTable::<Spans>::new(Arc::clone(snapshot))))?;
     context.register_table("messages", Arc::new(FoldedTable::<Messages>::new(Arc::clone(snapshot))))?;
     context.register_table("costs", Arc::new(FoldedTable::<Costs>::new(Arc::clone(snapshot))))?;
-    views::register(context).await
+    views::register(context, snapshot).await
 }

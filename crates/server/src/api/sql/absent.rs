@@ -11,7 +11,7 @@ use crate::problem::{Kind, Problem};
 
 /// There are none.
 #[derive(Debug, Default)]
-pub(crate) struct Engines {}
+pub(crate) struct Engines(());
 
 impl Engines {
     #[expect(clippy::unused_self, reason = "the build with the engine asks it")]
