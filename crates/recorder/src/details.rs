@@ -15,7 +15,7 @@ impl Reader {
     /// Everything about one session, named by its id or a unique beginning of it.
     ///
     /// # Errors
-    /// [`LookupError`] if no one session answers, [`ReadError`] if its events cannot be read.
+    /// [`AnswerError`] if no one session answers, or its events cannot be read.
     pub fn session(&self, id: &str) -> Result<SessionDetail, AnswerError> {
         let id = self.resolve(id)?;
         let (fold, gaps) = self.fold_details(Some(std::slice::from_ref(&id)))?;
