@@ -68,7 +68,8 @@ def check(arguments, lake: engines.Lake) -> None:
     print(f"{2 * EVENTS:,} events and more of two nodes, pushed to {lake.endpoint}/{lake.bucket}/{lake.prefix}\n")
     print(f"{'engine':<24} " + " ".join(f"{name:>11}" for name in engines.QUESTIONS) + "   seconds")
     wrong = []
-    for name, ask in ENGINES:
+    own = ("flightrec sql --lake", lambda _: ask_own(arguments, environment))
+    for name, ask in (own, *ENGINES):
         begun = time.monotonic()
         found = ask(lake)
         agrees = {question: found[question] == wanted[question] for question in engines.QUESTIONS}
@@ -138,6 +139,16 @@ def compare_own(arguments, environment: dict, seed: int, truth: workload.Truth) 
     told = {row["session_id"]: (row["cost"]["own_nanos"], row["state"]) for row in listed}
     if told != wanted:
         raise Failed("`flightrec sessions` does not agree with the workload")
+
+
+def ask_own(arguments, environment: dict) -> dict[str, list[tuple]]:
+    """The program's own engine, over both nodes, with the tables that it makes itself."""
+    program = [str(arguments.flightrec), "sql", "--lake", f"s3://{BUCKET}/{PREFIX}", "--format", "json", "-"]
+    found = {}
+    for name in engines.QUESTIONS:
+        rows = json.loads(run(program, environment, engines.text("questions", name)))
+        found[name] = engines.plain(tuple(row.values()) for row in rows)
+    return found
 
 
 def share(made: workload.Node, batch: int) -> slice:

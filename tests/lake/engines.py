@@ -15,7 +15,8 @@ QUESTIONS = tuple(sorted(path.stem for path in (HERE / "questions").glob("*.sql"
 
 
 def text(kind: str, name: str) -> str:
-    return (HERE / kind / f"{name}.sql").read_text()
+    place = HERE.parent.parent / "crates" / "sql" / "src" / "lake" / "views" if kind == "views" else HERE / kind
+    return (place / f"{name}.sql").read_text()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::process::Job;
 use crate::python;
+use crate::suite::WITH_SQL;
 use crate::workspace::Workspace;
 
 /// What the check needs, relative to the root; every version is pinned there.
@@ -19,7 +20,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Err
     }
     let place = workspace.target().join("lake");
     let python = python::environment(workspace, REQUIREMENTS, &place.join("venv"), "moto, pyspark, chdb")?;
-    workspace.cargo("build").args(["--package", "flightrec-cli", "--bin", "flightrec"]).run()?;
+    // With its own engine of SQL, which is held to the others.
+    workspace.cargo("build").args(WITH_SQL).args(["--bin", "flightrec"]).run()?;
     let program = workspace.target().join("debug").join(format!("flightrec{}", env::consts::EXE_SUFFIX));
     let job = Job::new(&python.to_string_lossy(), workspace.root())
         // A proxy of this machine has no business between two programs on it.

@@ -43,7 +43,7 @@ const WITHOUT_SQL: [&str; 3] = ["--workspace", "--exclude", "flightrec-sql"];
 
 /// The crates that are built another way with the query engine. They are always named together: a choice of crates is a
 /// choice of features for all that they share, and another choice builds the engine again.
-const WITH_SQL: [&str; 8] = [
+pub(crate) const WITH_SQL: [&str; 8] = [
     "--package",
     "flightrec-sql",
     "--package",

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::answer::{Answer, AnswerColumn, Part, columns_of};
 use crate::error::SqlError;
+use crate::lake::{self, Lake};
 use crate::snapshot::Snapshot;
 use crate::{statement, tables};
 
@@ -66,10 +67,17 @@ pub struct Engine {
     runtime: Option<Runtime>,
 }
 
+/// What is asked.
+#[derive(Debug, Clone)]
+enum Source {
+    Store(Arc<Reader>),
+    Lake(Lake),
+}
+
 /// What the tasks of queries share.
 #[derive(Debug)]
 struct Shared {
-    reader: Arc<Reader>,
+    source: Source,
     config: SessionConfig,
     memory_bytes: usize,
 }
@@ -80,13 +88,25 @@ impl Engine {
     /// # Errors
     /// [`SqlError::Threads`] if there are none to be had.
     pub fn new(reader: Reader, options: &Options) -> Result<Self, SqlError> {
+        Self::over(Source::Store(Arc::new(reader)), options)
+    }
+
+    /// An engine over what many nodes have pushed to one place.
+    ///
+    /// # Errors
+    /// [`SqlError::Threads`] if there are none to be had.
+    pub fn of_lake(lake: Lake, options: &Options) -> Result<Self, SqlError> {
+        Self::over(Source::Lake(lake), options)
+    }
+
+    fn over(source: Source, options: &Options) -> Result<Self, SqlError> {
         let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = options.threads.unwrap_or(available).get();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("flightrec-sql")
             .thread_stack_size(statement::STACK_BYTES)
-            .enable_time()
+            .enable_all()
             .build()
             .map_err(SqlError::Threads)?;
         let mut config = SessionConfig::new()
@@ -97,7 +117,7 @@ impl Engine {
         settings.sql_parser.collect_spans = true;
         settings.execution.parquet.pushdown_filters = true;
         settings.execution.parquet.reorder_filters = true;
-        let shared = Shared { reader: Arc::new(reader), config, memory_bytes: options.memory_bytes };
+        let shared = Shared { source, config, memory_bytes: options.memory_bytes };
         Ok(Self { shared: Arc::new(shared), turn: Arc::new(Semaphore::new(1)), runtime: Some(runtime) })
     }
 
@@ -172,10 +192,18 @@ impl Query {
         let failed = |error: DataFusionError| SqlError::within(error, limit_bytes);
         let statement = statement::parse(&self.text)?;
         let _turn = self.turn.acquire().await.expect("nobody closes the turns");
-        let shared = Arc::clone(&self.shared);
-        let snapshot = tokio::task::spawn_blocking(move || Snapshot::take(&shared.reader)).await;
-        let snapshot = snapshot.map_err(|error| SqlError::Engine(error.to_string()))?.map_err(SqlError::Store)?;
-        let context = self.shared.context(&snapshot).await.map_err(failed)?;
+        let context = self.shared.context().map_err(failed)?;
+        match self.shared.source.clone() {
+            Source::Store(reader) => {
+                let snapshot = tokio::task::spawn_blocking(move || Snapshot::take(&reader)).await;
+                let snapshot = snapshot.map_err(|error| SqlError::Engine(error.to_string()))?;
+                tables::register(&context, &snapshot.map_err(SqlError::Store)?).await.map_err(failed)?;
+            }
+            Source::Lake(lake) => {
+                let moment = lake.moment().await.map_err(SqlError::Lake)?;
+                lake::register(&context, moment).await.map_err(failed)?;
+            }
+        }
         let plan = context.state().statement_to_plan(statement).await.map_err(failed)?;
         let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         reads.verify_plan(&plan).map_err(failed)?;
@@ -213,13 +241,12 @@ fn may_be_limited(plan: &LogicalPlan) -> bool {
 }
 
 impl Shared {
-    /// What the query engine knows of one query: functions, the tables, and how much memory there is.
-    async fn context(&self, snapshot: &Arc<Snapshot>) -> Result<SessionContext, DataFusionError> {
+    /// What the query engine knows of one query before the tables: functions, and how much memory there is.
+    fn context(&self) -> Result<SessionContext, DataFusionError> {
         let context = SessionContext::new_with_config_rt(self.config.clone(), self.environment()?);
         for function in REFUSED_FUNCTIONS {
             context.deregister_udf(function);
         }
-        tables::register(&context, snapshot).await?;
         Ok(context)
     }
 

@@ -8,6 +8,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
+use flightrec_archive::push::PublishedError;
 use flightrec_recorder::ReadError;
 use flightrec_recorder::view::Finding;
 
@@ -95,6 +96,9 @@ pub enum SqlError {
     /// The store cannot be read.
     #[error("a part of the store cannot be read: {0}")]
     Store(#[source] ReadError),
+    /// What was pushed cannot be read.
+    #[error("what was pushed cannot be read: {0}")]
+    Lake(#[source] PublishedError),
     /// A part of the log that the answer needs is damaged.
     #[error("the answer would not be whole: {0}; `flightrec verify` names the damage")]
     Damaged(String),

@@ -7,6 +7,7 @@
 //! | `snapshot` | the store at the moment of a query |
 //! | `events` | the table of events: sealed segments with pruning, then what is not sealed yet |
 //! | `tables` | the other tables: what the recorder folds from events, and views over events |
+//! | `lake` | the archives of many nodes on an object store, as tables |
 //! | `literals` | which sessions the conditions of a query leave |
 //! | `answer` | rows on their way out |
 //! | `error` | what is wrong with a query, and where in it |
@@ -33,6 +34,7 @@ mod answer;
 mod engine;
 mod error;
 mod events;
+mod lake;
 mod literals;
 mod snapshot;
 mod statement;
@@ -41,5 +43,6 @@ mod tables;
 pub use answer::{Answer, AnswerColumn, Batch};
 pub use engine::{Engine, Limits, Options};
 pub use error::{Place, SqlError};
+pub use lake::Lake;
 pub use statement::MAX_QUERY_BYTES;
 pub use tables::TABLES;

@@ -15,7 +15,7 @@
 //! | `target` | a URL and settings to a client, and what may not be asked of it |
 //! | `layout` | the names of objects |
 //! | `source` | what a store has to give |
-//! | `published` | the manifest at the target |
+//! | `published`, `reading` | the manifest at the target; what readers ask of it |
 //! | `plan` | what to put and what to remove: a pure function |
 //! | `transfer` | one object there, checked |
 //! | `run` | the order of it all |
@@ -28,6 +28,7 @@ mod error;
 mod layout;
 mod plan;
 mod published;
+mod reading;
 mod run;
 mod source;
 mod target;

@@ -242,15 +242,20 @@ pub(crate) struct FindingsArgs {
 #[command(
     after_help = "Tables: events, sessions, spans, messages, tool_calls, inferences, costs. The record is only read:
 SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW. Money is whole nano-dollars, times are UTC. docs/sql.md lists the
-columns, and says how other engines read the archive's files as they lie.
+columns, and says how other engines read the archive's files as they lie. With --lake every table has a column `node`;
+credentials come from the environment, as for `flightrec push`.
 
 Examples:
   $ flightrec sql 'SELECT role, sum(cost_nanos) / 1e9 AS usd FROM costs GROUP BY role ORDER BY usd DESC'
   $ flightrec sql \"SELECT tool_id, count(*) FROM tool_calls WHERE NOT ok GROUP BY tool_id\" --format csv
   $ flightrec sql 'DESCRIBE sessions'
-  $ cat report.sql | flightrec sql - --format ndjson"
+  $ cat report.sql | flightrec sql - --format ndjson
+  $ flightrec sql --lake s3://bucket/flightrec 'SELECT node, count(*) FROM sessions GROUP BY node'"
 )]
 pub(crate) struct SqlArgs {
+    /// Ask what many nodes have pushed there instead of a store: `s3://BUCKET/PREFIX` or `file:///DIRECTORY`
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
     /// The query; `-` reads it from standard input
     #[arg(value_name = "QUERY")]
     pub(crate) query: String,

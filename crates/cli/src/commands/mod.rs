@@ -40,6 +40,8 @@ pub(crate) use findings::finding_kind;
 pub(crate) use hold::Held;
 pub(crate) use import::Imported;
 pub(crate) use push::Sent;
+#[cfg_attr(not(feature = "sql"), expect(unused_imports, reason = "only SQL over a lake asks for it elsewhere"))]
+pub(crate) use push::open_target;
 pub(crate) use retain::Retained;
 pub(crate) use run::{Run, has_gaps, run};
 pub(crate) use running::{Checked, Summary};

@@ -49,11 +49,16 @@ struct Counts {
     there: u64,
 }
 
-pub(super) fn run(run: &Run, args: &PushArgs) -> Outcome {
+/// The object store behind a URL, with settings from the environment.
+pub(crate) fn open_target(url: &str, patience: Patience) -> Result<Target, Failure> {
     let settings =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Target::open(url, settings, patience).map_err(|error| target_failure(&error))
+}
+
+pub(super) fn run(run: &Run, args: &PushArgs) -> Outcome {
     let patience = Patience { timeout: Duration::from_secs(args.timeout), retries: usize::from(args.retries) };
-    let target = Target::open(&args.url, settings, patience).map_err(|error| target_failure(&error))?;
+    let target = open_target(&args.url, patience)?;
     if args.seal {
         let sealed = seal::now(run)?;
         run.console.note(&format!("{} sealed", words::counted(sealed.events, "event", "events")));

@@ -203,4 +203,87 @@ mod answering {
         let ran = store.run(["sql", "SELECT * FROM events"]).code(4);
         assert!(ran.stderr.contains(file.file_name().unwrap().to_str().unwrap()), "{}", ran.stderr);
     }
+
+    /// The URL of a directory to which nodes push.
+    fn url(lake: &Path) -> String {
+        format!("file://{}", lake.display())
+    }
+
+    #[test]
+    fn one_set_of_tables_over_what_two_nodes_have_pushed() {
+        let lake = tempfile::tempdir().unwrap();
+        let url = url(lake.path());
+        let asker = Store::new();
+        let ask = |query: &str| asker.list(&["sql", "--lake", &url, query]);
+        assert_eq!(ask("SELECT count(*) AS events FROM events"), [json!({"events": 0})], "nobody has pushed yet");
+        let workloads = [31, 32].map(|seed| {
+            let workload = Generator::new(seed).run(EVENTS);
+            let store = Store::new();
+            let (most, rest) = workload.events.split_at(2 * EVENTS / 3);
+            for part in [most, rest] {
+                store.feed(["record"], &ndjson(part)).code(0);
+                store.run(["push", &url, "--seal"]).code(0);
+            }
+            workload
+        });
+        let events =
+            ask("SELECT node, count(*) AS events, min(seq) AS first, max(seq) AS last FROM events GROUP BY node");
+        assert_eq!(events.len(), 2);
+        for node in &events {
+            assert_eq!((&node["events"], &node["first"], &node["last"]), (&json!(EVENTS), &json!(1), &json!(EVENTS)));
+        }
+        let query = "SELECT session_id, state, role, wp_id, messages, model_runs, tool_calls, cost_nanos, unpriced_runs \
+                     FROM sessions";
+        let rows = ask(query);
+        let found: BTreeMap<&str, &Value> = rows.iter().map(|row| (row["session_id"].as_str().unwrap(), row)).collect();
+        let truths: Vec<_> = workloads.iter().flat_map(|workload| &workload.sessions).collect();
+        assert_eq!(found.len(), truths.len());
+        for truth in truths {
+            let expected = json!({
+                "session_id": truth.id, "state": truth.state, "role": truth.role, "wp_id": truth.wp,
+                "messages": truth.messages, "model_runs": truth.runs, "tool_calls": truth.tool_calls,
+                "cost_nanos": truth.nanos, "unpriced_runs": truth.unpriced_runs,
+            });
+            assert_eq!(found[truth.id.as_str()], &expected);
+        }
+        // One session is read from its node alone, and each table says whose its rows are.
+        let one = &workloads[1].sessions[0];
+        let own = ask(&format!("SELECT DISTINCT node FROM messages WHERE session_id = '{}'", one.id));
+        assert_eq!(own.len(), 1);
+        for table in ["events", "sessions", "spans", "messages", "tool_calls", "inferences", "costs"] {
+            assert_eq!(ask(&format!("SELECT DISTINCT node FROM {table}")).len(), 2, "{table}");
+        }
+        asker.run(["sql", "--lake", &url, "DELETE FROM events"]).code(2);
+        asker.run(["sql", "--lake", "ftp://elsewhere", "SELECT 1"]).code(2);
+    }
+
+    #[test]
+    fn what_was_changed_at_the_target_is_named_and_not_answered_from() {
+        let lake = tempfile::tempdir().unwrap();
+        let url = url(lake.path());
+        let store = Store::with(&[created("s-1", 0), created("s-2", 1)]);
+        store.run(["push", &url, "--seal"]).code(0);
+        let ask = || store.run(["sql", "--lake", &url, "SELECT DISTINCT model_session_id FROM events"]);
+        assert!(ask().code(0).stdout.contains("s-2"));
+        let objects = files(lake.path());
+        let object = |part: &str| objects.iter().find(|path| path.to_string_lossy().contains(part)).unwrap();
+        for (path, at) in [(object(".parquet"), 10), (object(".parquet"), usize::MAX), (object("MANIFEST"), 20)] {
+            let whole = std::fs::read(path).unwrap();
+            let mut bytes = whole.clone();
+            let at = at.min(whole.len() - 20);
+            bytes[at] ^= 1;
+            std::fs::write(path, &bytes).unwrap();
+            let ran = store.run(["sql", "--lake", &url, "SELECT * FROM events"]).code(4);
+            assert!(ran.stderr.contains("damaged") && !ran.stdout.contains("s-2"), "{} {}", ran.stdout, ran.stderr);
+            std::fs::write(path, whole).unwrap();
+        }
+        std::fs::remove_file(object(".parquet")).unwrap();
+        let ran = ask();
+        assert!(ran.code != 0 && !ran.stdout.contains("s-2"), "{} {}", ran.stdout, ran.stderr);
+    }
+
+    fn files(dir: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
 }

@@ -18,8 +18,16 @@ use datafusion::error::Result;
 
 use crate::snapshot::Snapshot;
 
+pub(crate) use raw::{file, scan, schema};
+pub(crate) use sealed::SegmentSource;
+pub(crate) use shown::{PLACES, hex};
+
 /// The table of events as a query sees it.
 pub(crate) fn table(snapshot: &Arc<Snapshot>) -> Result<Arc<dyn TableProvider>> {
-    let raw = raw::RawEvents::new(Arc::clone(snapshot));
-    Ok(Arc::new(shown::view(Arc::new(raw))?))
+    shown(Arc::new(raw::RawEvents::new(Arc::clone(snapshot))))
+}
+
+/// Events with the archive's columns, as people know their ids and hashes.
+pub(crate) fn shown(raw: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+    Ok(Arc::new(shown::view(raw)?))
 }

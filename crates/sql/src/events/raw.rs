@@ -10,6 +10,7 @@ use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -19,7 +20,7 @@ use datafusion::physical_plan::union::UnionExec;
 use flightrec_archive::{ColumnType, SegmentEntry, table_columns};
 
 use super::live::LiveEvents;
-use super::sealed::SealedFiles;
+use super::sealed::{SealedFiles, SegmentSource, StoreSegments};
 use crate::literals;
 use crate::snapshot::Snapshot;
 
@@ -35,27 +36,6 @@ pub(super) struct RawEvents {
 impl RawEvents {
     pub(super) const fn new(snapshot: Arc<Snapshot>) -> Self {
         Self { snapshot }
-    }
-
-    /// The scan of the sealed segments, in as many parts as there are processors. The optimizer gives it the conditions.
-    fn sealed(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = state.table_options().parquet.clone();
-        let source = ParquetSource::new(schema())
-            .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(SealedFiles::new(&self.snapshot)));
-        let files = self.snapshot.manifest.segments().iter().map(file).collect();
-        let groups = FileGroup::new(files).split_files(state.config().target_partitions());
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-            .with_file_groups(groups)
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
-        Ok(DataSourceExec::from_data_source(config))
     }
 
     fn live(
@@ -98,12 +78,37 @@ impl TableProvider for RawEvents {
         if self.snapshot.manifest.segments().is_empty() {
             return Ok(live);
         }
-        UnionExec::try_new(vec![self.sealed(state, projection, limit)?, live])
+        let files = self.snapshot.manifest.segments().iter().map(|entry| file(entry, entry.file.clone())).collect();
+        let source = StoreSegments::new(&self.snapshot);
+        let sealed = scan(state, schema().into(), files, Arc::new(source), projection, limit)?;
+        UnionExec::try_new(vec![sealed, live])
     }
 }
 
-/// A segment for the Parquet reader; what the manifest says of its positions spares opening it.
-fn file(entry: &SegmentEntry) -> PartitionedFile {
+/// The scan of segments, in as many parts as there are processors. The optimizer gives it the conditions.
+pub(crate) fn scan(
+    state: &dyn Session,
+    columns: TableSchema,
+    files: Vec<PartitionedFile>,
+    segments: Arc<dyn SegmentSource>,
+    projection: Option<&Vec<usize>>,
+    limit: Option<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let options = state.table_options().parquet.clone();
+    let source = ParquetSource::new(columns)
+        .with_table_parquet_options(options)
+        .with_parquet_file_reader_factory(Arc::new(SealedFiles::new(segments)));
+    let groups = FileGroup::new(files).split_files(state.config().target_partitions());
+    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+        .with_file_groups(groups)
+        .with_projection_indices(projection.cloned())?
+        .with_limit(limit)
+        .build();
+    Ok(DataSourceExec::from_data_source(config))
+}
+
+/// A segment for the Parquet reader, under a name of its own; what the manifest says of its positions spares opening it.
+pub(crate) fn file(entry: &SegmentEntry, name: String) -> PartitionedFile {
     let seq = schema().index_of(SEQ).expect("`seq` is the archive's first column");
     let mut statistics = Statistics::new_unknown(&schema());
     let position = |seq: u64| Precision::Inexact(ScalarValue::Int64(Some(seq as i64)));
@@ -113,11 +118,11 @@ fn file(entry: &SegmentEntry) -> PartitionedFile {
         max_value: position(entry.last_seq.get()),
         ..ColumnStatistics::new_unknown()
     };
-    PartitionedFile::new(entry.file.clone(), entry.bytes).with_statistics(Arc::new(statistics))
+    PartitionedFile::new(name, entry.bytes).with_statistics(Arc::new(statistics))
 }
 
 /// The archive's columns.
-pub(super) fn schema() -> SchemaRef {
+pub(crate) fn schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         let field = |column: &flightrec_archive::TableColumn| {
             let holds = match column.holds {

@@ -14,13 +14,18 @@ use datafusion::logical_expr::{
 use flightrec_archive::{ColumnType, TableColumn, table_columns};
 use flightrec_events::BytesText;
 
+/// The columns that say where an event comes from, where there are several nodes: whose it is, and the day of its segment.
+pub(crate) const PLACES: [&str; 2] = ["node", "date"];
 const TABLE: &str = "events";
 /// The column that only the recorder can read.
 const STORED: &str = "stored";
 
 /// The columns of `raw` as they are shown.
 pub(super) fn view(raw: Arc<dyn TableProvider>) -> Result<ViewTable> {
+    let places = PLACES.iter().filter(|name| raw.schema().index_of(name).is_ok());
+    let places: Vec<Expr> = places.map(|name| Expr::Column(Column::new(Some(TABLE), *name))).collect();
     let shown = table_columns().iter().filter(|column| column.name != STORED).map(expression);
+    let shown = places.into_iter().chain(shown);
     let plan = LogicalPlanBuilder::scan(TABLE, provider_as_source(raw), None)?.project(shown)?.build()?;
     Ok(ViewTable::new(plan, None))
 }
@@ -44,6 +49,11 @@ fn expression(column: &TableColumn) -> Expr {
     let Some(form) = form else { return own(column.name) };
     let arguments = [column.name].into_iter().chain(column.twin_of).map(own).collect();
     ScalarUDF::from(IdText::new(form)).call(arguments).alias(column.name)
+}
+
+/// The function `hex`, as other engines have it.
+pub(crate) fn hex() -> ScalarUDF {
+    ScalarUDF::from(IdText::new(BytesText::Hex)).with_aliases(["hex"])
 }
 
 /// Bytes as text; where they are empty, those of another column.

@@ -11,9 +11,11 @@ const COLUMNS: &str = "seq, timestamp, model_session_id, payload_reason";
 /// Two segments, and nothing beside them.
 fn sealed() -> (Store, Workload) {
     let workload = Generator::new(9).run(EVENTS);
-    let store = Store::with(&workload.events[..EVENTS / 2]);
+    // The first is the larger one: nothing has a reason to merge them.
+    let (first, second) = workload.events.split_at(EVENTS / 2 + 600);
+    let store = Store::with(first);
     store.seal();
-    store.record(&workload.events[EVENTS / 2..]);
+    store.record(second);
     store.seal();
     assert_eq!(store.segments().len(), 2);
     (store, workload)

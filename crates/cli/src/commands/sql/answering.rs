@@ -2,21 +2,31 @@
 // tidy: no-wildcard
 
 use std::io::Read as _;
+use std::time::Duration;
 
-use flightrec_sql::{Answer, AnswerColumn, Engine, Limits, MAX_QUERY_BYTES, Options, SqlError};
+use flightrec_archive::push::{Patience, PublishedError};
+use flightrec_sql::{Answer, AnswerColumn, Engine, Lake, Limits, MAX_QUERY_BYTES, Options, SqlError};
 
 use crate::args::SqlArgs;
-use crate::commands::{Run, has_gaps};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::commands::{Run, has_gaps, open_target};
+use crate::exit::{Exit, Failure, Outcome, chain};
 use crate::output::Rows;
+
+/// How long an object store may take to say anything, and how often it is asked again.
+const PATIENCE: Patience = Patience { timeout: Duration::from_mins(1), retries: 8 };
 
 pub(in crate::commands) fn run(run: &Run, args: &SqlArgs) -> Outcome {
     let text = text_of(&args.query)?;
-    let reader = run.reader()?;
-    let whole = if has_gaps(&reader) { Exit::Damaged } else { Exit::Done };
     let options = Options { memory_bytes: (args.memory_mib as usize) << 20, ..Options::default() };
     let failed = |error: SqlError| failure(run, &error);
-    let engine = Engine::new(reader, &options).map_err(failed)?;
+    let (engine, whole) = if let Some(url) = &args.lake {
+        (Engine::of_lake(Lake::new(open_target(url, PATIENCE)?), &options), Exit::Done)
+    } else {
+        let reader = run.reader()?;
+        let whole = if has_gaps(&reader) { Exit::Damaged } else { Exit::Done };
+        (Engine::new(reader, &options), whole)
+    };
+    let engine = engine.map_err(failed)?;
     let answer = engine.query_blocking(&text, Limits::default()).map_err(failed)?;
     print(run, answer)?;
     Ok(whole)
@@ -61,6 +71,10 @@ fn failure(run: &Run, error: &SqlError) -> Failure {
         | SqlError::Threads(_)
         | SqlError::Engine(_) => told(Exit::Failed),
         SqlError::Damaged(_) => told(Exit::Damaged),
+        SqlError::Lake(error) => match error {
+            PublishedError::Damaged { .. } => told(Exit::Damaged),
+            PublishedError::NewerFormat { .. } | PublishedError::Target(_) => Failure::failed(chain(error)),
+        },
         SqlError::Store(error) => run.store.read_failure(error),
     }
 }

@@ -117,7 +117,11 @@ impl From<SqlError> for Problem {
             | SqlError::Query { .. }
             | SqlError::Values(_) => Kind::BadRequest,
             SqlError::Timeout { .. } | SqlError::Memory { .. } => Kind::TooCostly,
-            SqlError::Store(_) | SqlError::Damaged(_) | SqlError::Threads(_) | SqlError::Engine(_) => Kind::Internal,
+            SqlError::Store(_)
+            | SqlError::Lake(_)
+            | SqlError::Damaged(_)
+            | SqlError::Threads(_)
+            | SqlError::Engine(_) => Kind::Internal,
         };
         if let SqlError::Store(error) = error {
             return error.into();
