@@ -20,8 +20,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Err
     }
     let place = workspace.target().join("lake");
     let python = python::environment(workspace, REQUIREMENTS, &place.join("venv"), "moto, pyspark, chdb")?;
-    // With its own engine of SQL, which is held to the others.
-    workspace.cargo("build").args(WITH_SQL).args(["--bin", "flightrec"]).run()?;
+    // With its own engine of SQL, which is held to the others; as the tests of it build it, so that the engine is built once.
+    workspace.cargo("test").args(WITH_SQL).args(["--lib", "--bins", "--tests", "--no-run"]).run()?;
     let program = workspace.target().join("debug").join(format!("flightrec{}", env::consts::EXE_SUFFIX));
     let job = Job::new(&python.to_string_lossy(), workspace.root())
         // A proxy of this machine has no business between two programs on it.
