@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::support::{Store, created, keys, message};
+use super::support::{Store, copy, created, keys, message};
 use super::wire::Up;
 
 #[test]
@@ -35,19 +35,6 @@ fn changed_holds_are_not_believed() {
     let text = std::fs::read_to_string(&path).unwrap().replace("alpha-1", "alpha-2");
     std::fs::write(&path, text).unwrap();
     assert!(store.run(["hold"]).code(1).stderr.contains("was changed"));
-}
-
-/// The directory of a store, file by file.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! `push`: to a store of objects that fails in every way, and to a directory.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
 use super::bucket::{BUCKET, Bucket, Fault, Rule, digest};
-use super::support::{Ran, Running, Store, created, finish, keys, message};
+use super::support::{Ran, Running, Store, copy, created, finish, keys, message};
 
 const URL: &str = "s3://lake/some/prefix";
 const SECRET: &str = "no-one-may-read-this";
@@ -378,18 +377,6 @@ fn an_older_or_another_copy_does_not_take_the_place_of_what_was_published() {
         }
     }
     assert_eq!(bucket.objects().into_keys().collect::<Vec<_>>(), there);
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 #[test]

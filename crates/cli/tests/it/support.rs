@@ -193,6 +193,19 @@ pub(crate) fn created(session: &str, at_s: u32) -> Value {
     created_as(session, at_s, &json!({}))
 }
 
+/// Copies a directory, file by file.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
 /// A session's creation, with some of its facts replaced.
 pub(crate) fn created_as(session: &str, at_s: u32, facts: &Value) -> Value {
     let mut payload = json!({
