@@ -1,7 +1,8 @@
 //! Bounded memory, whatever comes in.
 
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use super::support::{Running, Store, created, message, ndjson};
 
@@ -15,6 +16,18 @@ fn peak_bytes_if_there(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// The most memory that a process has held by the time it ends, as far as it was seen, and how it ended.
+fn peak_until_end(running: &mut Running) -> (u64, ExitStatus) {
+    let mut peak = 0;
+    loop {
+        peak = peak_bytes_if_there(running.0.id()).unwrap_or(peak);
+        if let Some(ended) = running.0.try_wait().unwrap() {
+            return (peak, ended);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[cfg(feature = "sql")]
@@ -33,13 +46,7 @@ fn a_query_that_would_take_all_memory_takes_little_and_says_so() {
             .spawn()
             .unwrap(),
     );
-    let mut peak = 0;
-    let ended = loop {
-        peak = peak_bytes_if_there(asking.0.id()).unwrap_or(peak);
-        if let Some(ended) = asking.0.try_wait().unwrap() {
-            break ended;
-        }
-    };
+    let (peak, ended) = peak_until_end(&mut asking);
     let said = std::io::read_to_string(asking.0.stderr.take().unwrap()).unwrap();
     assert!(ended.code() == Some(1) && said.contains("67108864 bytes of memory"), "{said}");
     assert!(peak > 0 && peak < LIMIT, "{} MiB", peak >> 20);
@@ -137,17 +144,9 @@ fn a_long_transcript_of_long_lines_needs_little() {
             .spawn()
             .unwrap(),
     );
-    // The process is there, and its peak with it, until somebody waits for it.
-    let mut said = String::new();
-    let mut peak = 0;
-    let output = importing.0.stdout.take().unwrap();
-    for byte in std::io::Read::bytes(output) {
-        said.push(char::from(byte.unwrap()));
-        if peak == 0 {
-            peak = peak_bytes(importing.0.id());
-        }
-    }
-    assert_eq!(importing.0.wait().unwrap().code(), Some(3));
+    let (peak, ended) = peak_until_end(&mut importing);
+    let said = std::io::read_to_string(importing.0.stdout.take().unwrap()).unwrap();
+    assert_eq!(ended.code(), Some(3));
     assert!(said.contains("\"too_long\": 1"), "{said}");
     assert!(peak > 0 && peak < LIMIT, "{} MiB", peak >> 20);
     assert_eq!(store.list(&["sessions"])[0]["messages"], 80);
