@@ -9,7 +9,7 @@ use flightrec_events::families::work::{RecorderEventsDropped, RecorderOpened, Re
 use flightrec_events::lifecycle::{self, Life};
 use flightrec_events::{Actor, CheckedEvent, Count, Event, Id, Label, Payload, Rule, Timestamp, Violation};
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
-use flightrec_journal::{Batch, BlockRef, ChainHash, RecordHash, Recovery, WriteError, Writer};
+use flightrec_journal::{Batch, BlockRef, ChainHash, RecordHash, Recovery, WriteError, Writer, remove_if_there};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::drops::DropCounter;
@@ -20,7 +20,7 @@ use crate::options::Mode;
 use crate::prepare::Submitted;
 use crate::redact::Redactor;
 use crate::seam::{Clock, IdSource};
-use crate::snapshot;
+use crate::snapshot::Aside;
 use crate::store::{RECORDER_VERSION, STORE_FORMAT, StoreFiles};
 use crate::ticket::{Bells, Cell};
 use crate::view::Outcome;
@@ -31,6 +31,8 @@ const BLOCK_BYTES: usize = 128 * 1024;
 pub(crate) const MAX_SUBMISSION_BYTES: usize = Batch::MAX_BYTES / 2;
 /// How many events may be folded anew at an open, before the projection is put aside.
 const SNAPSHOT_EVERY: u64 = 262_144;
+/// How many lives are remembered beside the projection.
+const MAX_LIVES: usize = 65_536;
 
 /// Events that were submitted together: they stand in one block, whole or not at all.
 #[derive(Debug)]
@@ -67,6 +69,7 @@ pub(crate) struct Core {
     files: StoreFiles,
     writer: Writer,
     identity: Identity,
+    /// The lives that events changed which are not folded yet, or were not long ago; the projection knows the others.
     lives: FxHashMap<Arc<str>, Life>,
     projection: Arc<RwLock<Projection>>,
     redactor: Arc<Redactor>,
@@ -103,19 +106,20 @@ pub(crate) enum CommitError {
     Write(#[from] WriteError),
     #[error("the index of event ids cannot be used: {0}")]
     Identity(#[from] std::io::Error),
+    #[error("what is known of the sessions cannot be read on: {0}")]
+    Fold(#[source] std::io::Error),
 }
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { files, writer, identity, projection, snapshot_seq, redactor, clock, ids, drops } = parts;
-        let lives = projection.sessions.iter().map(|session| (Arc::clone(&session.id), session.life)).collect();
         let folded = (projection.last_seq.unwrap_or(0), projection.chain());
         let projection = Arc::new(RwLock::new(projection));
         Self {
             files,
             writer,
             identity,
-            lives,
+            lives: FxHashMap::default(),
             projection,
             redactor,
             clock,
@@ -176,7 +180,7 @@ impl Core {
         let mut group = vec![Submission { events, mode: Mode::Lenient, cell: None, work: Work::None }];
         self.commit(&mut group).map_err(|error| match error {
             CommitError::Write(error) => OpenError::Write(error),
-            CommitError::Identity(source) => {
+            CommitError::Identity(source) | CommitError::Fold(source) => {
                 OpenError::Io { doing: "read", path: crate::derived::DIR.to_owned(), source }
             }
         })
@@ -222,11 +226,11 @@ impl Core {
         }
         self.bells.ring_written();
         if sabotaged(Sabotage::FoldBeforeDurable) {
-            self.fold(&staged);
+            self.fold(&staged)?;
             self.writer.sync()?;
         } else {
             self.writer.sync()?;
-            self.fold(&staged);
+            self.fold(&staged)?;
         }
         if roll {
             self.roll()?;
@@ -299,7 +303,7 @@ impl Core {
         if mode == Mode::Lenient && telemetry_source(event).is_some() {
             return Ok(());
         }
-        let before = self.lives.get(session.as_str()).copied();
+        let before = self.life_of(session.as_str());
         let after = match mode {
             Mode::Strict => lifecycle::step(before, event)?,
             Mode::Lenient => lifecycle::step(before, event).unwrap_or_else(|_| lifecycle::force(before, event)),
@@ -308,6 +312,15 @@ impl Core {
             self.lives.insert(session.shared(), after);
         }
         Ok(())
+    }
+
+    /// The life of a session, as far as it was admitted.
+    fn life_of(&self, session: &str) -> Option<Life> {
+        if let Some(life) = self.lives.get(session) {
+            return Some(*life);
+        }
+        let projection = self.projection.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        projection.life_of(session)
     }
 
     fn append(
@@ -327,18 +340,32 @@ impl Core {
         Ok(())
     }
 
-    fn fold(&mut self, staged: &[Staged]) {
+    fn fold(&mut self, staged: &[Staged]) -> Result<(), CommitError> {
         if staged.is_empty() {
-            return;
+            return Ok(());
         }
+        let folded = self.fold_blocks(staged);
+        if folded.is_err() {
+            // What was put aside is damaged: the next open does without it.
+            let _gone_or_of_no_use = remove_if_there(&*self.files.storage, crate::snapshot::PATH).is_ok();
+        }
+        folded.map_err(CommitError::Fold)?;
+        if self.lives.len() > MAX_LIVES {
+            self.lives.clear();
+        }
+        Ok(())
+    }
+
+    fn fold_blocks(&mut self, staged: &[Staged]) -> std::io::Result<()> {
         let mut projection = self.projection.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         for block in staged {
-            projection.begin_block(Some(&block.block), block.block.last_seq().get(), block.chain);
+            projection.begin_block(Some(&block.block), block.block.last_seq().get(), block.chain)?;
             for (seq, event) in &block.events {
-                projection.apply(*seq, block.recorded_at, event);
+                projection.apply(*seq, block.recorded_at, event)?;
             }
             self.folded = (block.block.last_seq().get(), block.chain);
         }
+        Ok(())
     }
 
     /// Turns counted drops into an event of the record.
@@ -362,8 +389,7 @@ impl Core {
         if self.identity.is_full() && self.identity.file(last, chain.as_bytes()).is_err() {
             self.identity.put_off();
         }
-        let sessions = self.lives.len() as u64;
-        if last.saturating_sub(self.snapshot_seq) >= SNAPSHOT_EVERY.max(2 * sessions) {
+        if last.saturating_sub(self.snapshot_seq) >= SNAPSHOT_EVERY {
             // A snapshot that could not be written costs the next open some time; it is tried again later.
             let _retried_later = self.snapshot().is_ok();
             self.snapshot_seq = last;
@@ -371,8 +397,8 @@ impl Core {
     }
 
     fn snapshot(&self) -> std::io::Result<()> {
-        let projection = self.projection.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        snapshot::write(&*self.files.storage, self.files.id, &projection)
+        let aside = Aside::of(&self.projection.read().unwrap_or_else(std::sync::PoisonError::into_inner))?;
+        aside.write(self.identity.log())
     }
 
     /// The end of the hash chain.
@@ -394,14 +420,13 @@ impl Core {
     pub(crate) fn close(mut self) -> Result<(), CommitError> {
         // Events that were dropped since the last commit are told as well.
         self.commit(&mut Vec::new())?;
-        let Self { files, writer, mut identity, lives, projection, folded: (last, chain), snapshot_seq, .. } = self;
+        let Self { writer, mut identity, projection, folded: (last, chain), snapshot_seq, .. } = self;
         writer.close()?;
         // Both are derived: if the disk refuses them, the next open folds the log again.
         let _derived = identity.file(last, chain.as_bytes()).is_ok();
-        let debt = last.saturating_sub(snapshot_seq);
-        if debt > 0 && debt >= lives.len() as u64 / 8 {
-            let projection = projection.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let _derived = snapshot::write(&*files.storage, files.id, &projection).is_ok();
+        if last > snapshot_seq {
+            let aside = Aside::of(&projection.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+            let _derived = aside.and_then(|aside| aside.write(identity.log())).is_ok();
         }
         Ok(())
     }

@@ -96,3 +96,15 @@ fn digest(format: Format, store: StoreId, content: &[u8]) -> [u8; 32] {
     hasher.update(content);
     hasher.finalize().into()
 }
+
+/// The first eight bytes of the SHA-256.
+pub(crate) fn short_digest(bytes: &[u8]) -> [u8; 8] {
+    let mut short = [0; 8];
+    short.copy_from_slice(&Sha256::digest(bytes)[..8]);
+    short
+}
+
+/// The error that says so.
+pub(crate) fn damaged(path: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{path} is damaged; it is made again at the next open"))
+}

@@ -69,9 +69,9 @@ impl Reader {
         for root in projection.roots() {
             let own = projection.extent_of(&[root]).events;
             match groups.last_mut() {
-                Some(group) if own <= room => group.push(Arc::clone(projection.id_at(root))),
+                Some(group) if own <= room => group.push(projection.id_at(root)),
                 Some(_) | None => {
-                    groups.push(vec![Arc::clone(projection.id_at(root))]);
+                    groups.push(vec![projection.id_at(root)]);
                     room = events;
                 }
             }
@@ -110,7 +110,7 @@ impl Reader {
         let mut stand_ins = FxHashMap::default();
         for root in sessions.iter().filter_map(|id| projection.find(id)) {
             let ids = projection.ids_of(root).into_iter().skip(1);
-            stand_ins.extend(ids.map(|id| (id, Arc::clone(projection.id_at(root)))));
+            stand_ins.extend(ids.map(|id| (id, projection.id_at(root))));
         }
         stand_ins
     }

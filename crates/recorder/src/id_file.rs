@@ -15,7 +15,7 @@ use std::sync::Arc;
 use flightrec_journal::{Access, Storage, StorageFile, StoreId, read_up_to, write_all_at};
 use sha2::{Digest, Sha256};
 
-use crate::derived::{self, DIR};
+use crate::derived::{self, DIR, damaged, short_digest};
 use crate::log::Log;
 
 const MAGIC: [u8; 8] = *b"FRIDS001";
@@ -72,11 +72,6 @@ pub(crate) fn parse_name(name: String) -> Option<(u64, u64, String)> {
     let (first, last) = name.strip_prefix("ids-")?.strip_suffix(".fri")?.split_once('-')?;
     let (first, last) = (first.parse().ok()?, last.parse().ok()?);
     (0 < first && first <= last).then_some((first, last, name))
-}
-
-/// The error that says so.
-pub(crate) fn damaged(path: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("{path} is damaged; it is made again at the next open"))
 }
 
 /// Writes a file whole and syncs it before it gets its name: one that is torn would have to be made again.
@@ -229,11 +224,4 @@ impl IdFile {
         }
         Ok(all)
     }
-}
-
-/// The first eight bytes of the SHA-256.
-fn short_digest(bytes: &[u8]) -> [u8; 8] {
-    let mut short = [0; 8];
-    short.copy_from_slice(&Sha256::digest(bytes)[..8]);
-    short
 }

@@ -11,8 +11,8 @@ use flightrec_events::{CheckedEvent, EventId};
 use flightrec_journal::RecordHash;
 use rustc_hash::FxHashMap;
 
-use crate::derived::DIR;
-use crate::id_file::{Entry, IdFile, damaged, parse_name, write_entries};
+use crate::derived::{DIR, damaged};
+use crate::id_file::{Entry, IdFile, parse_name, write_entries};
 use crate::log::{Log, LogItem};
 
 /// How many ids are kept in memory before they are put into a file.
@@ -77,6 +77,11 @@ impl Identity {
             }
         }
         Ok(())
+    }
+
+    /// The log that it speaks of.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
     }
 
     /// The last position whose id is in a file; 0 if none is.

@@ -39,6 +39,7 @@ mod log;
 mod named;
 mod open;
 mod options;
+mod page_file;
 mod prepare;
 pub mod query;
 mod reader;
@@ -65,7 +66,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{ArtifactError, LookupError, OpenError, ReadError, RecorderError, SINK_FAILURE, SinkFailure};
 pub use fold::CostKey;
 pub use log::{ForgetError, SealError, Sealed};
-pub use options::{Mode, Options, Overflow, SealWhen};
+pub use options::{Mode, Options, Overflow, Packing, SealWhen};
 pub use reader::{AnswerError, Reader, RecordedEvent};
 pub use recorder::{FlightRecorder, MAX_BATCH_EVENTS, Recorder};
 pub use retention::{

@@ -58,11 +58,17 @@ pub(crate) fn writer(
         projection = Projection::empty(log.view().manifest.forgettings());
     }
     // What is not used may hold what was forgotten.
-    snapshot::remove_leftovers(&*storage, projection.last_seq.is_none())
-        .map_err(OpenError::io("remove", snapshot::PATH))?;
+    snapshot::remove_leftovers(&log, projection.last_seq.is_none()).map_err(OpenError::io("remove", snapshot::PATH))?;
     let snapshot_seq = projection.last_seq.unwrap_or(0);
+    let mut projection = projection.pack_by(options.packing);
     let mut identity = Identity::open(Arc::clone(&log), last_seq).map_err(OpenError::io("read", derived::DIR))?;
-    catch_up(&log, &mut projection, &mut identity)?;
+    match catch_up(&log, &mut projection, &mut identity) {
+        Err(error) if is_unfolded(&error) => {
+            projection = Projection::empty(projection.forgettings).pack_by(options.packing);
+            catch_up(&log, &mut projection, &mut identity)
+        }
+        done => done,
+    }?;
     let redactor = Arc::new(Redactor::with_policy(options.policy));
     let mut core = Core::new(Parts {
         files: files.clone(),
@@ -121,7 +127,7 @@ pub(crate) fn after(last: Option<u64>) -> u64 {
 }
 
 /// Folds what neither the snapshot nor the id files hold.
-fn catch_up(log: &Arc<Log>, projection: &mut Projection, identity: &mut Identity) -> Result<(), OpenError> {
+fn catch_up(log: &Arc<Log>, projection: &mut Projection, identity: &mut Identity) -> Result<(), ReadError> {
     let from = projection.last_seq.unwrap_or(0).min(identity.filed_seq());
     let mut scan = log.scan(from + 1);
     while let Some(item) = scan.next()? {
@@ -130,13 +136,13 @@ fn catch_up(log: &Arc<Log>, projection: &mut Projection, identity: &mut Identity
             LogItem::Block(block) => {
                 let fold = projection.last_seq.unwrap_or(0) < block.last_seq();
                 if fold {
-                    projection.begin_block(block.place(), block.last_seq(), block.chain());
+                    projection.begin_block(block.place(), block.last_seq(), block.chain()).map_err(unfolded)?;
                 }
                 let recorded_at = block.recorded_at();
                 for (seq, stored) in block.records() {
                     let event = decode(seq, stored)?;
                     if fold {
-                        projection.apply(seq.get(), recorded_at, &event);
+                        projection.apply(seq.get(), recorded_at, &event).map_err(unfolded)?;
                     }
                     if seq.get() > identity.filed_seq() {
                         identity.insert(event.event_id, ContentDigest::of(&RecordHash::of(stored)));
@@ -178,10 +184,10 @@ pub(crate) fn fold_each(
                 note_damage(projection, &damage);
             }
             LogItem::Block(block) => {
-                projection.begin_block(block.place(), block.last_seq(), block.chain());
+                projection.begin_block(block.place(), block.last_seq(), block.chain()).map_err(unfolded)?;
                 for (seq, stored) in block.records() {
                     let event = decode(seq, stored)?;
-                    projection.apply(seq.get(), block.recorded_at(), &event);
+                    projection.apply(seq.get(), block.recorded_at(), &event).map_err(unfolded)?;
                     show(&event);
                 }
             }
@@ -207,14 +213,25 @@ pub(crate) fn fold_on(scan: &mut Scan, projection: &RwLock<Projection>, until: u
                     .map(|(seq, stored)| Ok((seq.get(), decode(seq, stored)?)))
                     .collect::<Result<Vec<_>, ReadError>>()?;
                 let mut projection = projection.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-                projection.begin_block(block.place(), block.last_seq(), block.chain());
+                projection.begin_block(block.place(), block.last_seq(), block.chain()).map_err(unfolded)?;
                 for (seq, event) in &events {
-                    projection.apply(*seq, recorded_at, event);
+                    projection.apply(*seq, recorded_at, event).map_err(unfolded)?;
                 }
             }
         }
     }
     Ok(())
+}
+
+/// What was put aside could not be read on, so that nothing can be folded.
+pub(crate) fn unfolded(source: std::io::Error) -> ReadError {
+    ReadError::Io { path: derived::DIR.to_owned(), source }
+}
+
+/// Whether what was put aside is damaged, so that folding from the beginning helps.
+pub(crate) fn is_unfolded(error: &ReadError) -> bool {
+    matches!(error, ReadError::Io { path, source }
+        if path == derived::DIR && source.kind() == std::io::ErrorKind::InvalidData)
 }
 
 fn note_damage(projection: &mut Projection, damage: &DamageView) {

@@ -40,6 +40,21 @@ pub enum SealWhen {
     Asked,
 }
 
+/// When sessions are packed: those to which nothing happens for long take little memory then, and no answer changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packing {
+    /// How many sessions there may be before some are packed.
+    pub sessions: usize,
+    /// For how many events nothing must have happened to those.
+    pub events: u64,
+}
+
+impl Default for Packing {
+    fn default() -> Self {
+        Self { sessions: 8_192, events: 32_768 }
+    }
+}
+
 /// What a host chooses when it opens a recorder.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -58,6 +73,8 @@ pub struct Options {
     pub journal: WriterOptions,
     /// When the journal's segments are sealed.
     pub seal: SealWhen,
+    /// When sessions are packed.
+    pub packing: Packing,
     /// What [`enforce_retention`](crate::FlightRecorder::enforce_retention) forgets.
     pub retention: RetentionPolicy,
     /// JSON Schema files that declare more families; the store keeps them from then on.
@@ -74,6 +91,7 @@ impl Default for Options {
             ids: Arc::new(SystemIds),
             journal: WriterOptions::default(),
             seal: SealWhen::default(),
+            packing: Packing::default(),
             retention: RetentionPolicy::default(),
             declarations: Vec::new(),
         }

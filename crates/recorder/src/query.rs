@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flightrec_events::{Backend, State, Timestamp};
 
+use crate::fold::Row;
 use crate::reader::RecordedEvent;
 use crate::view::{SessionView, SpanView};
 
@@ -59,16 +60,18 @@ impl SessionFilter {
 
     /// Whether a session passes.
     pub fn takes(&self, session: &SessionView) -> bool {
-        let is = |wanted: &Option<String>, found: &Option<Arc<str>>| {
-            wanted.is_none() || wanted.as_deref() == found.as_deref()
-        };
-        (self.states.is_empty() || self.states.contains(&session.state))
-            && is(&self.role, &session.role)
-            && is(&self.model, &session.model_id)
-            && is(&self.wp, &session.wp_id)
-            && (self.backend.is_none() || self.backend == session.backend)
-            && self.since.is_none_or(|since| session.updated_at.is_some_and(|at| at >= since))
-            && self.until.is_none_or(|until| session.created_at.or(session.updated_at).is_some_and(|at| at < until))
+        self.takes_row(&Row::of_view(session))
+    }
+
+    pub(crate) fn takes_row(&self, row: &Row<'_>) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+        (self.states.is_empty() || self.states.contains(&row.state))
+            && is(&self.role, row.role)
+            && is(&self.model, row.model)
+            && is(&self.wp, row.wp)
+            && (self.backend.is_none() || self.backend == row.backend)
+            && self.since.is_none_or(|since| row.updated_at().is_some_and(|at| at >= since))
+            && self.until.is_none_or(|until| row.created_at().or(row.updated_at()).is_some_and(|at| at < until))
     }
 
     pub(crate) fn arrange(&self, mut sessions: Vec<SessionView>) -> Vec<SessionView> {

@@ -135,7 +135,14 @@ impl Reader {
             *scan = self.log.scan(open::after(projection.last_seq));
             *self.projection.write().unwrap_or_else(PoisonError::into_inner) = projection;
         }
-        let folded = open::fold_on(&mut scan, &self.projection, u64::MAX);
+        let mut folded = open::fold_on(&mut scan, &self.projection, u64::MAX);
+        if folded.as_ref().is_err_and(open::is_unfolded) {
+            // What was put aside is damaged: everything is folded from the beginning.
+            let forgettings = self.projection().forgettings;
+            *self.projection.write().unwrap_or_else(PoisonError::into_inner) = Projection::empty(forgettings);
+            *scan = self.log.scan(1);
+            folded = open::fold_on(&mut scan, &self.projection, u64::MAX);
+        }
         // What was sealed meanwhile is read from the archive.
         let sealed = self.log.view().origin_seq();
         if self.projection().blocks.first().is_some_and(|first| first.last_seq() < sealed) {
@@ -224,10 +231,10 @@ impl Reader {
     pub fn resolve(&self, prefix: &str) -> Result<Arc<str>, LookupError> {
         let projection = self.projection();
         if let Some(session) = projection.find(prefix) {
-            return Ok(Arc::clone(projection.id_at(session)));
+            return Ok(projection.id_at(session));
         }
-        let begins = |id: &&Arc<str>| id.starts_with(prefix);
-        let mut found: Vec<&Arc<str>> = projection.listed().map(|at| projection.id_at(at)).filter(begins).collect();
+        let begins = |id: &Arc<str>| id.starts_with(prefix);
+        let mut found: Vec<Arc<str>> = projection.listed().map(|at| projection.id_at(at)).filter(begins).collect();
         if found.is_empty() {
             // A trace that belongs to no session is found by its id.
             found = projection.roots().map(|at| projection.id_at(at)).filter(begins).collect();
@@ -238,7 +245,7 @@ impl Reader {
             several => Err(LookupError::Ambiguous {
                 prefix: prefix.to_owned(),
                 count: several.len(),
-                examples: several.iter().take(3).map(|id| &***id).collect::<Vec<_>>().join(", "),
+                examples: several.iter().take(3).map(|id| &**id).collect::<Vec<_>>().join(", "),
             }),
         }
     }
@@ -247,16 +254,14 @@ impl Reader {
     pub fn sessions(&self, filter: &SessionFilter) -> Vec<SessionView> {
         let projection = self.projection();
         let forest = SpawnForest::new(&projection);
-        let views = projection.listed().map(|at| forest.view(at)).filter(|view| filter.takes(view)).collect();
-        filter.arrange(views)
+        filter.arrange(projection.choose(filter).into_iter().map(|at| forest.view(at)).collect())
     }
 
     /// One session, by its whole id.
     pub fn session_view(&self, id: &str) -> Option<SessionView> {
         let projection = self.projection();
         let at = projection.find(id)?;
-        let is_listed = projection.listed().any(|listed| listed == at);
-        is_listed.then(|| SpawnForest::new(&projection).view(at))
+        projection.is_listed(at).then(|| SpawnForest::new(&projection).view(at))
     }
 
     /// A session with its descendants.
@@ -316,22 +321,21 @@ impl Reader {
 
     /// Usage and cost by a key, of the sessions that pass a filter; largest cost first.
     pub fn cost(&self, key: CostKey, filter: &SessionFilter) -> Vec<CostRow> {
-        let projection = self.projection();
-        if filter.is_open() {
-            return projection.cost_rows(key, &|_| true);
-        }
-        let forest = SpawnForest::new(&projection);
-        projection.cost_rows(key, &|at| filter.takes(&forest.view(at)))
+        self.projection().cost_rows(key, filter)
     }
 
     /// The model runs of one session, by its whole id, or of all: each once, however often it was reported. Summed up
     /// they are the answers of [`cost`](Self::cost).
-    pub fn model_runs(&self, session: Option<&str>) -> Vec<ModelRunView> {
+    ///
+    /// # Errors
+    /// [`ReadError`] if what was put aside of the sessions cannot be read.
+    pub fn model_runs(&self, session: Option<&str>) -> Result<Vec<ModelRunView>, ReadError> {
         let projection = self.projection();
         match session {
             None => projection.model_runs(None),
-            Some(id) => projection.find(id).map_or_else(Vec::new, |at| projection.model_runs(Some(at))),
+            Some(id) => projection.find(id).map_or_else(|| Ok(Vec::new()), |at| projection.model_runs(Some(at))),
         }
+        .map_err(open::unfolded)
     }
 
     /// The rate of use over the window that ends at `now`.
@@ -364,7 +368,7 @@ impl Reader {
     /// The ids of all sessions, in the order in which they were first seen.
     pub fn session_ids(&self) -> Vec<Arc<str>> {
         let projection = self.projection();
-        projection.listed().map(|at| Arc::clone(projection.id_at(at))).collect()
+        projection.listed().map(|at| projection.id_at(at)).collect()
     }
 
     /// Whether telemetry told of a session, and not its host: its thread is in the order of time then, because
@@ -380,7 +384,7 @@ impl Reader {
     /// The ids of all sessions, and of the traces whose spans lie outside any session.
     pub fn ids_with_traces(&self) -> Vec<Arc<str>> {
         let projection = self.projection();
-        projection.roots().map(|at| Arc::clone(projection.id_at(at))).collect()
+        projection.roots().map(|at| projection.id_at(at)).collect()
     }
 
     /// The ids under which the events of a session were recorded: its own first, then those that stand for it,

@@ -1,18 +1,28 @@
 //! The projection, put aside so that an open does not read the whole log.
+//!
+//! Packed sessions lie in files of their own, which are written once; the snapshot names them, and holds the rest. A few
+//! neighbouring files become one when they are small, so that there are few however many sessions there are.
 
 use std::io;
+use std::sync::{Arc, PoisonError};
 
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use flightrec_journal::{ChainHash, Storage, StoreId, remove_if_there};
+use serde::{Deserialize, Serialize};
 
-use crate::derived::{self, Derived, Format};
+use crate::derived::{self, DIR, Derived, Format};
 use crate::error::ReadError;
-use crate::fold::Projection;
+use crate::fold::{Entries, Page, Projection, SessionFold, Sessions};
 use crate::log::Log;
+use crate::page_file::{self, Reference};
 
 pub(crate) const PATH: &str = "derived/snapshot.frs";
 /// Raise the version whenever what is folded, or how, changes: older snapshots are then folded anew.
-const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 8 };
+const FORMAT: Format = Format { magic: *b"FRSNAPSH", version: 9 };
+/// The most pages of a file that is put together with others: 65,536 sessions.
+const MAX_MERGED_PAGES: usize = 1_024;
+/// How often a snapshot is read whose files go away meanwhile, because a writer puts another aside.
+const TRIES: usize = 8;
 
 /// What a snapshot is good for.
 #[derive(Debug)]
@@ -25,47 +35,170 @@ pub(crate) enum Loaded {
     Unusable(String),
 }
 
-/// Puts the projection aside.
-pub(crate) fn write(storage: &dyn Storage, store: StoreId, projection: &Projection) -> io::Result<()> {
-    let content = postcard::to_stdvec(projection).map_err(io::Error::other)?;
-    derived::write(storage, PATH, FORMAT, store, &content)
+/// A session that is not packed: its index, when something last happened to it, its fold, and its entries in the ledger.
+#[derive(Deserialize)]
+struct HotSession(u32, u64, SessionFold, Entries);
+
+/// The same, to be written.
+#[derive(Serialize)]
+struct HotSessionRef<'a>(u32, u64, &'a SessionFold, Entries);
+
+/// A projection at one moment, to be written while it goes on.
+pub(crate) struct Aside {
+    rest: Vec<u8>,
+    pages: Vec<Arc<Page>>,
+}
+
+impl Aside {
+    pub(crate) fn of(projection: &Projection) -> io::Result<Self> {
+        let hot: Vec<HotSessionRef<'_>> = projection
+            .sessions
+            .hot_ones()
+            .into_iter()
+            .map(|(at, touched, fold)| HotSessionRef(at, touched, fold, projection.ledger.entries_of(at)))
+            .collect();
+        let rest = postcard::to_stdvec(&(projection, projection.sessions.len(), hot)).map_err(io::Error::other)?;
+        Ok(Self { rest, pages: projection.sessions.pages().cloned().collect() })
+    }
+
+    /// Puts it aside, in place of what was put aside before.
+    pub(crate) fn write(&self, log: &Log) -> io::Result<()> {
+        let (storage, store) = (&**log.storage(), log.store());
+        let _turn = log.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = storage.list(DIR)?;
+        let files = self.file_pages(storage, store, &names)?;
+        let mut content = postcard::to_stdvec(&files).map_err(io::Error::other)?;
+        content.extend_from_slice(&self.rest);
+        derived::write(storage, PATH, FORMAT, store, &content)?;
+        remove_pages(storage, &names, &files)
+    }
+
+    /// Makes sure that every page lies in a file. The order of the files is the order of the pages.
+    fn file_pages(&self, storage: &dyn Storage, store: StoreId, names: &[String]) -> io::Result<Vec<Reference>> {
+        let present: Vec<u64> = names.iter().filter_map(|name| page_file::number_of(name)).collect();
+        let mut files: Vec<(Reference, usize)> = Vec::new();
+        let mut unfiled = 0;
+        for page in &self.pages {
+            match page.file().filter(|file| present.contains(&file.number)) {
+                Some(file) if unfiled == 0 => match files.last_mut() {
+                    Some((last, pages)) if last.0 == file.number => *pages += 1,
+                    Some(_) | None => files.push(((file.number, file.digest), 1)),
+                },
+                // What follows pages without a file is written behind them.
+                Some(_) | None => unfiled += 1,
+            }
+        }
+        if unfiled > 0 {
+            while let Some((_, pages)) = files.last()
+                && *pages <= unfiled
+                && *pages + unfiled <= MAX_MERGED_PAGES
+            {
+                unfiled += *pages;
+                files.pop();
+            }
+            let numbers = present.iter().max().map_or(1, |last| last + 1)..;
+            let first = self.pages.len() - unfiled;
+            for (number, pages) in numbers.zip(self.pages[first..].chunks(MAX_MERGED_PAGES)) {
+                let reference = page_file::write(storage, store, number, pages)?;
+                let opened = page_file::open(storage, store, reference)?;
+                for (page, filed) in pages.iter().zip(opened.pages) {
+                    page.move_to(&filed);
+                }
+                files.push((reference, pages.len()));
+            }
+        }
+        Ok(files.into_iter().map(|(reference, _)| reference).collect())
+    }
+}
+
+/// Removes the files of packed sessions that a snapshot does not name.
+fn remove_pages(storage: &dyn Storage, names: &[String], files: &[Reference]) -> io::Result<()> {
+    for name in names {
+        let is_named = page_file::number_of(name).is_some_and(|number| files.iter().any(|(named, _)| *named == number));
+        if !is_named && (page_file::number_of(name).is_some() || page_file::is_leftover(name)) {
+            remove_if_there(storage, &format!("{DIR}/{name}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what an interrupted writing left, and the snapshot itself if it is of no use.
-pub(crate) fn remove_leftovers(storage: &dyn Storage, is_useless: bool) -> io::Result<()> {
+pub(crate) fn remove_leftovers(log: &Log, is_useless: bool) -> io::Result<()> {
+    let storage = &**log.storage();
     remove_if_there(storage, &format!("{PATH}.tmp"))?;
     if is_useless {
         remove_if_there(storage, PATH)?;
     }
-    Ok(())
+    let named = match derived::read(storage, PATH, FORMAT, log.store())? {
+        Derived::Whole(content) => split(&content).map_or_else(Vec::new, |(files, _)| files),
+        Derived::Absent | Derived::Damaged => Vec::new(),
+    };
+    remove_pages(storage, &storage.list(DIR)?, &named)
+}
+
+/// The files that a snapshot names, and the rest of it.
+fn split(content: &[u8]) -> Option<(Vec<Reference>, &[u8])> {
+    postcard::take_from_bytes(content).ok()
 }
 
 /// Takes a snapshot, if it belongs to the log: where its last event lies, the log must have the same link in its hash
 /// chain.
 pub(crate) fn load(log: &Log) -> Result<Loaded, ReadError> {
     let io = |source| ReadError::Io { path: PATH.to_owned(), source };
-    let content = match derived::read(&**log.storage(), PATH, FORMAT, log.store()).map_err(io)? {
-        Derived::Whole(content) => content,
-        Derived::Absent => return Ok(Loaded::Absent),
-        Derived::Damaged => return Ok(Loaded::Unusable("its bytes do not have their digest".to_owned())),
+    let mut tries = 0;
+    let projection = loop {
+        let content = match derived::read(&**log.storage(), PATH, FORMAT, log.store()).map_err(io)? {
+            Derived::Whole(content) => content,
+            Derived::Absent => return Ok(Loaded::Absent),
+            Derived::Damaged => return Ok(Loaded::Unusable("its bytes do not have their digest".to_owned())),
+        };
+        tries += 1;
+        match restore(log, &content) {
+            Ok(Some(projection)) => break projection,
+            Ok(None) => return Ok(Loaded::Unusable("it cannot be read".to_owned())),
+            // A writer may have put another one aside meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+                return Ok(Loaded::Unusable(error.to_string()));
+            }
+            Err(error) => return Err(io(error)),
+        }
     };
-    let mut projection = match postcard::from_bytes::<Projection>(&content) {
-        Ok(projection) if projection.is_sound() => Box::new(projection),
-        Ok(_) | Err(_) => return Ok(Loaded::Unusable("it cannot be read".to_owned())),
+    Ok(belongs(log, projection))
+}
+
+/// The projection of a snapshot; `None` if its parts do not belong together.
+fn restore(log: &Log, content: &[u8]) -> io::Result<Option<Projection>> {
+    let Some((files, rest)) = split(content) else { return Ok(None) };
+    let Ok((mut projection, count, hot)) = postcard::from_bytes::<(Projection, u32, Vec<HotSession>)>(rest) else {
+        return Ok(None);
     };
-    let Some(last) = projection.last_seq else { return Ok(Loaded::Absent) };
+    let mut pages = Vec::new();
+    for reference in files {
+        let opened = page_file::open(&**log.storage(), log.store(), reference)?;
+        projection.ledger.cold.add_filed(opened.file, opened.keys);
+        pages.extend(opened.pages);
+    }
+    let (hot, entries): (Vec<_>, Vec<_>) =
+        hot.into_iter().map(|HotSession(at, touched, fold, entries)| ((at, touched, fold), entries)).unzip();
+    let Some(sessions) = Sessions::restore(count, hot, pages) else { return Ok(None) };
+    Ok(projection.restore(sessions, entries).then_some(projection))
+}
+
+fn belongs(log: &Log, mut projection: Projection) -> Loaded {
+    let Some(last) = projection.last_seq else { return Loaded::Absent };
     let is_older = projection.forgettings != log.view().manifest.forgettings();
     if is_older && !sabotaged(Sabotage::KeepOldSnapshot) {
         // Something was forgotten since, or was about to be when the power went.
-        return Ok(Loaded::Absent);
+        return Loaded::Absent;
     }
     projection.trim(log.view().origin_seq());
     if link_behind(log, &projection, last) == Some(projection.chain()) {
-        Ok(Loaded::Good(projection))
+        Loaded::Good(Box::new(projection))
     } else {
-        Ok(Loaded::Unusable(format!(
+        Loaded::Unusable(format!(
             "it was taken at event {last}, which the log does not hold any more: the log was cut or replaced"
-        )))
+        ))
     }
 }
 
@@ -75,4 +208,22 @@ fn link_behind(log: &Log, projection: &Projection, last: u64) -> Option<ChainHas
         Some(place) => log.view().journal.read_block(&place.reference()).ok().map(|block| block.chain),
         None => log.link_at(last).ok().flatten(),
     }
+}
+
+/// The files of packed sessions that are damaged where no open reads them, by their paths.
+pub(crate) fn damaged_files(log: &Log) -> io::Result<Vec<String>> {
+    let storage = &**log.storage();
+    let Derived::Whole(content) = derived::read(storage, PATH, FORMAT, log.store())? else { return Ok(Vec::new()) };
+    let mut bad = Vec::new();
+    for reference in split(&content).map_or_else(Vec::new, |(files, _)| files) {
+        let checked = page_file::open(storage, log.store(), reference).and_then(|opened| opened.check());
+        match checked {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => bad.push(page_file::path(reference.0)),
+            // A writer may have put it together with others meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bad)
 }

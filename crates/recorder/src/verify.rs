@@ -1,6 +1,7 @@
 //! `verify`: reads everything again and names what is not as it was written.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, RwLock};
 
@@ -166,7 +167,7 @@ impl Reader {
                 }
                 LogItem::Block(block) => block,
             };
-            projection.begin_block(block.place(), block.last_seq(), block.chain());
+            projection.begin_block(block.place(), block.last_seq(), block.chain()).map_err(open::unfolded)?;
             if let Some(link) = links.get_mut(&block.last_seq()) {
                 *link = Some(block.chain());
             }
@@ -175,7 +176,7 @@ impl Reader {
                 first_seq = first_seq.or(Some(seq.get()));
                 match open::decode(seq, stored) {
                     Ok(event) => {
-                        projection.apply(seq.get(), recorded_at, &event);
+                        projection.apply(seq.get(), recorded_at, &event).map_err(open::unfolded)?;
                         each_named(&event, |sha256| {
                             named.insert(sha256);
                         });
@@ -257,13 +258,21 @@ impl Reader {
         let mut scan = self.log().scan(open::after(aside.last_seq));
         let aside = RwLock::new(aside);
         // A writer may be at work: what came after the other fold ended is left out.
-        open::fold_on(&mut scan, &aside, folded.last_seq.unwrap_or(0))?;
+        match open::fold_on(&mut scan, &aside, folded.last_seq.unwrap_or(0)) {
+            // Which file is damaged is told by reading all of them.
+            Err(error) if open::is_unfolded(&error) => return Ok(ProjectionCheck::Differ),
+            done => done,
+        }?;
         let mut aside = aside.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Or it may have sealed something in between.
         let sealed = self.log().view().origin_seq();
         aside.trim(sealed);
         folded.trim(sealed);
-        Ok(if aside.same_answers(folded) { ProjectionCheck::Match } else { ProjectionCheck::Differ })
+        Ok(match aside.same_answers(folded) {
+            Ok(true) => ProjectionCheck::Match,
+            Err(source) if source.kind() != io::ErrorKind::InvalidData => return Err(open::unfolded(source)),
+            Ok(false) | Err(_) => ProjectionCheck::Differ,
+        })
     }
 
     /// What is damaged among the files that are made from the log.
@@ -283,7 +292,9 @@ impl Reader {
                 format!("{why}; it is made again at the next open"),
             ));
         }
-        for path in id_file::damaged_files(self.log()).map_err(OpenError::io("read", derived::DIR))? {
+        let mut damaged = id_file::damaged_files(self.log()).map_err(OpenError::io("read", derived::DIR))?;
+        damaged.extend(crate::snapshot::damaged_files(self.log()).map_err(OpenError::io("read", derived::DIR))?);
+        for path in damaged {
             damage.push(derived_damage(
                 "bad_index",
                 &path,

@@ -1,15 +1,16 @@
 //! Views of the projection: sessions, trees, roll-ups, rate, findings.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flightrec_events::{SpanId, State, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::projection::Projection;
+use super::rows::Row;
 use super::session::{Account, Note, SessionFold};
 use super::told::{Said, Told};
+use crate::query::SessionFilter;
 use crate::view::{CostRow, Finding, FindingKind, RateView, RowCost, SessionCost, SessionView, Tokens, TreeView};
 
 /// The deepest tree that is answered at once. Spawned sessions are at most a few levels deep; only
@@ -287,69 +288,106 @@ pub(crate) fn tokens(account: &Account) -> Tokens {
     }
 }
 
+/// Usage and cost by name.
+#[derive(Default)]
+struct RollUp {
+    named: FxHashMap<Arc<str>, Sum>,
+    unnamed: Option<Sum>,
+}
+
+#[derive(Default)]
+struct Sum {
+    sessions: u64,
+    /// The session that came last.
+    last: Option<u32>,
+    account: Account,
+}
+
+impl RollUp {
+    /// Adds a session's share. Those of one session come one after the other.
+    fn add(&mut self, session: u32, name: Option<&str>, account: &Account) {
+        let sum = match name {
+            None => Some(self.unnamed.get_or_insert_default()),
+            Some(name) => {
+                if !self.named.contains_key(name) {
+                    self.named.insert(name.into(), Sum::default());
+                }
+                self.named.get_mut(name)
+            }
+        };
+        let Some(sum) = sum else { return };
+        sum.sessions += u64::from(sum.last != Some(session));
+        sum.last = Some(session);
+        sum.account.merge(account);
+    }
+
+    fn rows(self) -> Vec<CostRow> {
+        let named = self.named.into_iter().map(|(name, sum)| (Some(name), sum));
+        let all = named.chain(self.unnamed.map(|sum| (None, sum)));
+        let row = |(key, Sum { sessions, account, .. }): (Option<Arc<str>>, Sum)| CostRow {
+            key,
+            sessions,
+            tokens: tokens(&account),
+            cost: RowCost { nanos: account.nanos, unpriced_runs: account.unpriced_runs },
+        };
+        let mut rows: Vec<CostRow> = all.map(row).collect();
+        rows.sort_by(|a, b| b.cost.nanos.cmp(&a.cost.nanos).then_with(|| a.key.cmp(&b.key)));
+        rows
+    }
+}
+
 impl Projection {
     /// Findings that concern no single session.
     pub(crate) fn store_findings(&self) -> Vec<Finding> {
         self.notes.iter().map(|note| of_note(note, None)).collect()
     }
 
-    /// Usage and cost by `key`, of the sessions that `keep` takes; largest cost first.
-    pub(crate) fn cost_rows(&self, key: CostKey, keep: &dyn Fn(u32) -> bool) -> Vec<CostRow> {
-        let mut rows: BTreeMap<Option<Arc<str>>, (FxHashSet<u32>, Account)> = BTreeMap::new();
-        for index in self.listed().filter(|at| keep(*at)) {
-            let session = &*self.session_at(index);
-            let facts = session.facts.as_ref();
-            let whole = |name: Option<Arc<str>>| vec![(name, session.sum())];
-            let shares = match key {
-                CostKey::Session => whole(Some(Arc::clone(&session.id))),
-                CostKey::WorkPacket => whole(facts.and_then(|facts| facts.wp.clone())),
-                CostKey::Role => whole(facts.map(|facts| &facts.role).or(session.role_told()).cloned()),
-                CostKey::Model | CostKey::Provider => self.shares(session, key),
-            };
-            for (name, account) in shares {
-                let row = rows.entry(name).or_default();
-                row.0.insert(index);
-                row.1.merge(&account);
+    /// Usage and cost by `key`, of the sessions that a filter takes; largest cost first.
+    pub(crate) fn cost_rows(&self, key: CostKey, filter: &SessionFilter) -> Vec<CostRow> {
+        let mut sums = RollUp::default();
+        let is_open = filter.is_open();
+        for at in self.listed() {
+            let is_told = self.ask(at, |row| {
+                if !is_open && !filter.takes_row(row) {
+                    return true;
+                }
+                if key == CostKey::Session || row.has_more_accounts {
+                    return false;
+                }
+                let (name, account) = self.share_of(row, key);
+                sums.add(at, name, &account);
+                true
+            });
+            if !is_told {
+                let session = &*self.session_at(at);
+                let row = Row::of(session);
+                if key == CostKey::Session {
+                    sums.add(at, Some(&session.id), &session.sum());
+                }
+                for account in session.accounts.iter().filter(|_| key != CostKey::Session) {
+                    let (name, account) = self.share_of(&Row { account: Some(*account), ..row.clone() }, key);
+                    sums.add(at, name, &account);
+                }
             }
         }
-        let mut rows: Vec<CostRow> = rows
-            .into_iter()
-            .map(|(key, (sessions, account))| CostRow {
-                key,
-                sessions: sessions.len() as u64,
-                tokens: tokens(&account),
-                cost: RowCost { nanos: account.nanos, unpriced_runs: account.unpriced_runs },
-            })
-            .collect();
-        rows.sort_by(|a, b| b.cost.nanos.cmp(&a.cost.nanos).then_with(|| a.key.cmp(&b.key)));
-        rows
+        sums.rows()
     }
 
-    /// A session's usage by model or provider. A session without usage stands under its own.
-    fn shares(&self, session: &SessionFold, key: CostKey) -> Vec<(Option<Arc<str>>, Account)> {
-        let facts = session.facts.as_ref();
-        let said = |said: fn(&Told) -> &Option<Said>| {
-            session.told.as_deref().and_then(|told| said(told).as_ref()).map(|said| Arc::clone(&said.what))
+    /// Under which name a session's usage with one model stands. A session without usage stands under its own model.
+    fn share_of<'a>(&'a self, row: &Row<'a>, key: CostKey) -> (Option<&'a str>, Account) {
+        let served = row.account.and_then(|(served, _)| self.served_models.get(served as usize));
+        let name = match key {
+            CostKey::Session => None,
+            CostKey::WorkPacket => row.wp,
+            CostKey::Role => row.role,
+            CostKey::Model => served.map(|served| &*served.model).or(row.model),
+            CostKey::Provider => served.and_then(|served| served.provider.as_deref()).or(row.provider),
         };
-        let own_provider = || facts.and_then(|facts| facts.provider.clone()).or_else(|| said(|told| &told.provider));
-        if session.accounts.is_empty() {
-            let own_model = || facts.map(|facts| Arc::clone(&facts.model)).or_else(|| said(|told| &told.model));
-            let name = if key == CostKey::Model { own_model() } else { own_provider() };
-            return vec![(name, Account::default())];
-        }
-        let name = |served: u32| {
-            let served = &self.served_models[served as usize];
-            if key == CostKey::Model {
-                Some(Arc::clone(&served.model))
-            } else {
-                served.provider.clone().or_else(own_provider)
-            }
-        };
-        session.accounts.iter().map(|(served, account)| (name(*served), *account)).collect()
+        (name, row.account.map(|(_, account)| account).unwrap_or_default())
     }
 
     fn active_sessions(&self) -> u64 {
-        self.listed().filter(|at| self.session_at(*at).state().0 == State::Active).count() as u64
+        self.listed().filter(|at| self.ask(*at, |row| row.state == State::Active)).count() as u64
     }
 
     /// The rate over the window that ends at `now`.

@@ -1,20 +1,25 @@
 //! The fold over the whole log: what is known of every session without reading it again.
 
-use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 
 use flightrec_events::families::session::SessionLinked;
+use flightrec_events::lifecycle::Life;
 use flightrec_events::{Event, Id, LinkRelation, Payload, Timestamp};
 use flightrec_journal::{BlockRef, ChainHash};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{BlockMap, BlockPlace};
+use super::page::{Entries, Key, PAGE_SESSIONS};
 use super::places::{Place, Places};
 use super::rate::RateLog;
+use super::rows::Row;
 use super::session::{Extent, Note, SessionFold};
+use super::sessions::{SessionRef, Sessions};
 use super::told::{Told, is_transcript, telemetry_source};
-use super::usage::{Charge, Ledger};
+use super::usage::{Charge, Entry, Ledger, MAX_CHAIN};
+use crate::options::Packing;
 use crate::view::FindingKind;
 
 /// How far ahead of the recorder's clock an emitter's clock may run before it is a finding.
@@ -28,7 +33,7 @@ pub(crate) struct ServedModel {
 }
 
 /// Everything that is folded from the log, up to and including `last_seq`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Projection {
     pub(crate) events: u64,
     pub(crate) last_seq: Option<u64>,
@@ -38,14 +43,18 @@ pub(crate) struct Projection {
     recorded_us: Option<i64>,
     /// The link of the last block in the log's hash chain.
     chain: [u8; 32],
-    pub(crate) sessions: Vec<SessionFold>,
-    by_id: FxHashMap<Arc<str>, u32>,
-    /// By the id of a parent, whether it is in this store or not.
-    children: FxHashMap<Arc<str>, Vec<u32>>,
+    #[serde(skip)]
+    pub(crate) sessions: Sessions,
+    #[serde(skip)]
+    pub(crate) ledger: Ledger,
+    #[serde(skip)]
+    packing: Packing,
+    /// How many sessions there are when some are packed next.
+    #[serde(skip)]
+    due: usize,
     pub(crate) places: Places,
     pub(crate) served_models: Vec<ServedModel>,
     served_by_key: FxHashMap<ServedModel, u32>,
-    pub(super) ledger: Ledger,
     pub(crate) rate: RateLog,
     /// Whether any event came from a transcript.
     has_transcripts: bool,
@@ -63,12 +72,17 @@ impl Projection {
 
     /// Says that the events to come are those of a block, which lies at `place` if it is not sealed. Blocks come in the
     /// order of the log; `last_seq` is the position of the last event that was ever in it.
-    pub(crate) fn begin_block(&mut self, place: Option<&BlockRef>, last_seq: u64, chain: ChainHash) {
+    ///
+    /// # Errors
+    /// Sessions cannot be packed.
+    pub(crate) fn begin_block(&mut self, place: Option<&BlockRef>, last_seq: u64, chain: ChainHash) -> io::Result<()> {
+        self.pack()?;
         if let Some(place) = place {
             self.blocks.push(place);
         }
         self.last_seq = Some(last_seq);
         self.chain = *chain.as_bytes();
+        Ok(())
     }
 
     /// The link of the last block in the log's hash chain; all zeros before the first.
@@ -76,22 +90,82 @@ impl Projection {
         ChainHash::from_bytes(self.chain)
     }
 
-    /// Whether every index points to something: what was put aside may come from anywhere.
-    pub(crate) fn is_sound(&self) -> bool {
-        let session = |at: u32| (at as usize) < self.sessions.len();
+    /// Takes in the sessions that were put aside with the rest; `false` if they do not belong together: what was put
+    /// aside may come from anywhere.
+    pub(crate) fn restore(&mut self, sessions: Sessions, entries: Vec<Entries>) -> bool {
+        let count = sessions.len();
         let served = |at: u32| (at as usize) < self.served_models.len();
-        self.blocks.last().is_none_or(|last| self.last_seq == Some(last.last_seq()))
-            && self.by_id.len() == self.sessions.len()
-            && self.by_id.iter().all(|(id, at)| self.sessions.get(*at as usize).is_some_and(|found| found.id == *id))
-            && self.children.values().flatten().all(|at| session(*at))
-            && self.places.is_sound(self.sessions.len())
+        let is_sound = self.blocks.last().is_none_or(|last| self.last_seq == Some(last.last_seq()))
+            && self.places.is_sound(count as usize)
             && self.served_by_key.values().all(|at| served(*at))
-            && self.ledger.charges().all(|charge| session(charge.session) && served(charge.account))
-            && self.ledger.placed().all(session)
-            && self.sessions.iter().all(|session| {
-                session.accounts.iter().all(|(at, _)| served(*at))
-                    && session.blocks.iter().all(|first| self.blocks.get(*first).is_some())
-            })
+            && sessions.hot_ones().iter().all(|(.., fold)| fold.accounts.iter().all(|(at, _)| served(*at)))
+            && entries.iter().flatten().all(|(_, entry)| entry.session() < count);
+        if is_sound {
+            self.sessions = sessions;
+            for entries in entries {
+                self.ledger.take_in(entries);
+            }
+        }
+        is_sound
+    }
+
+    /// Says when sessions are packed.
+    pub(crate) fn pack_by(mut self, packing: Packing) -> Self {
+        self.packing = packing;
+        self
+    }
+
+    pub(crate) const fn packing(&self) -> Packing {
+        self.packing
+    }
+
+    /// Packs the sessions that were left alone for longest, if there are many.
+    fn pack(&mut self) -> io::Result<()> {
+        if self.sessions.hot() < self.due.max(self.packing.sessions) {
+            return Ok(());
+        }
+        let since = self.last_seq.unwrap_or(0).saturating_sub(self.packing.events);
+        for page in self.sessions.left_alone_since(since).chunks(PAGE_SESSIONS) {
+            let page = page.iter().map(|at| (*at, self.ledger.give_away(*at))).collect();
+            self.ledger.cold.add(self.sessions.put_away(page)?);
+        }
+        self.due = self.sessions.hot() + self.packing.sessions / 2;
+        Ok(())
+    }
+
+    /// Makes sure that a session can be folded into.
+    fn unpack(&mut self, at: u32) -> io::Result<()> {
+        if let Some(entries) = self.sessions.take_out(at, self.last_seq.unwrap_or(0))? {
+            self.ledger.take_in(entries);
+        }
+        Ok(())
+    }
+
+    /// A session to fold into.
+    fn session_mut(&mut self, at: u32) -> io::Result<&mut SessionFold> {
+        self.unpack(at)?;
+        let touched = self.last_seq.unwrap_or(0);
+        self.sessions.get_mut(at, touched).ok_or_else(|| io::Error::other("a session is neither packed nor not"))
+    }
+
+    /// Makes sure that the ledger holds whatever was charged under a key.
+    fn unpack_key(&mut self, key: Key) -> io::Result<()> {
+        let mut key = key;
+        for _ in 0..MAX_CHAIN {
+            if self.ledger.get(&key).is_none() {
+                for session in self.ledger.cold.find(&key)? {
+                    self.unpack(session)?;
+                    if self.ledger.get(&key).is_some() {
+                        break;
+                    }
+                }
+            }
+            match self.ledger.get(&key) {
+                Some(Entry::Same(next, _)) => key = *next,
+                Some(Entry::Charged(..) | Entry::Superseded(_)) | None => return Ok(()),
+            }
+        }
+        Ok(())
     }
 
     /// When the newest event was recorded, on the recorder's clock.
@@ -105,17 +179,20 @@ impl Projection {
     }
 
     /// Folds one event of the block that was begun last.
-    pub(crate) fn apply(&mut self, seq: u64, recorded_at: Timestamp, event: &Event) {
+    ///
+    /// # Errors
+    /// What was packed cannot be read; what is folded so far is of no use any more.
+    pub(crate) fn apply(&mut self, seq: u64, recorded_at: Timestamp, event: &Event) -> io::Result<()> {
         self.events += 1;
         self.recorded_us = Some(recorded_at.as_micros());
         if let Payload::RecorderEventsDropped(dropped) = &event.payload {
             let detail = format!("{} events were dropped: {}", dropped.count.get(), dropped.cause.as_str());
             self.notes.push(Note { kind: FindingKind::DroppedEvents, span: None, seq, detail });
         }
-        let Some(id) = &event.model_session_id else { return };
+        let Some(id) = &event.model_session_id else { return Ok(()) };
         let (index, first) = self.session_index(id);
         let block = self.blocks.at(seq).map(|block| block.first_seq);
-        let session = &mut self.sessions[index as usize];
+        let session = self.session_mut(index)?;
         session.extent.take(seq);
         if let Some(block) = block
             && session.blocks.last() != Some(&block)
@@ -124,12 +201,6 @@ impl Projection {
         }
         let orphan = session.parent().is_none();
         session.apply(seq, event, first);
-        let source = telemetry_source(event);
-        let told = source.is_some();
-        self.has_transcripts |= source.is_some_and(is_transcript);
-        if let Some(parent) = session.parent().filter(|_| orphan) {
-            self.children.entry(Arc::clone(parent)).or_default().push(index);
-        }
         if event.timestamp.micros_since(recorded_at) > MAX_SKEW_US {
             session.note(
                 FindingKind::ClockSkew,
@@ -138,15 +209,23 @@ impl Projection {
                 "its time lies more than five minutes ahead of the recorder's clock",
             );
         }
+        if let Some(parent) = session.parent().filter(|_| orphan).cloned() {
+            self.sessions.link(&parent, index);
+        }
+        let source = telemetry_source(event);
+        self.has_transcripts |= source.is_some_and(is_transcript);
         if let Payload::SessionLinked(linked) = &event.payload {
             self.link(index, event, linked);
         } else if let Payload::LlmInference(inference) = &event.payload {
             let account = self.served_model(inference.model_id.shared(), inference.provider.as_ref().map(Id::shared));
             let charge = Charge::new(index, account, event, inference);
+            for key in Ledger::keys_of(event, inference) {
+                self.unpack_key(key)?;
+            }
             let posting = self.ledger.post(event, inference, charge);
             // Telemetry tells of a call in spans and log records both; that is no finding.
-            if posting.repeated && !told {
-                self.sessions[index as usize].note(
+            if posting.repeated && source.is_none() {
+                self.session_mut(index)?.note(
                     FindingKind::DuplicateUsage,
                     event.activity_span_id,
                     seq,
@@ -154,14 +233,15 @@ impl Projection {
                 );
             }
             for old in &posting.take_back {
-                self.sessions[old.session as usize].unpost(old);
+                self.session_mut(old.session)?.unpost(old);
                 self.rate.take_back(old);
             }
             if let Some(new) = &posting.make {
-                self.sessions[new.session as usize].post(new);
+                self.session_mut(new.session)?.post(new);
                 self.rate.add(new);
             }
         }
+        Ok(())
     }
 
     /// Takes in that an id belongs to another.
@@ -178,14 +258,17 @@ impl Projection {
     }
 
     fn session_index(&mut self, id: &Id) -> (u32, bool) {
-        if let Some(index) = self.by_id.get(id.as_str()) {
-            return (*index, false);
+        match self.sessions.find(id.as_str()) {
+            Some(index) => (index, false),
+            None => (self.sessions.add(id.shared(), self.last_seq.unwrap_or(0)), true),
         }
-        let index = self.sessions.len() as u32;
-        let id = id.shared();
-        self.sessions.push(SessionFold::new(Arc::clone(&id)));
-        self.by_id.insert(id, index);
-        (index, true)
+    }
+
+    /// A model and who served it, by its place in the list.
+    pub(super) fn served(&self, at: u32) -> ServedModel {
+        let unknown = || ServedModel { model: "unknown".into(), provider: None };
+        // Only a forged page names one that is not in the list.
+        self.served_models.get(at as usize).cloned().unwrap_or_else(unknown)
     }
 
     fn served_model(&mut self, model: Arc<str>, provider: Option<Arc<str>>) -> u32 {
@@ -208,7 +291,10 @@ impl Projection {
     }
 
     /// Whether both give the same answers about what the log holds. What it lost is told by reading it.
-    pub(crate) fn same_answers(&self, other: &Self) -> bool {
+    ///
+    /// # Errors
+    /// What was packed cannot be read.
+    pub(crate) fn same_answers(&self, other: &Self) -> io::Result<bool> {
         let Self {
             events,
             last_seq,
@@ -216,12 +302,12 @@ impl Projection {
             recorded_us,
             chain,
             sessions,
-            by_id,
-            children,
+            ledger: _,
+            packing: _,
+            due: _,
             places,
             served_models,
             served_by_key,
-            ledger,
             rate,
             has_transcripts,
             blocks,
@@ -229,66 +315,99 @@ impl Projection {
         } = self;
         let told =
             |notes: &[Note]| notes.iter().filter(|note| note.kind != FindingKind::Gap).cloned().collect::<Vec<_>>();
-        (*events, *last_seq, *forgettings) == (other.events, other.last_seq, other.forgettings)
+        let is_alike = (*events, *last_seq, *forgettings) == (other.events, other.last_seq, other.forgettings)
             && (*recorded_us, *chain) == (other.recorded_us, other.chain)
-            && (sessions, by_id, children, places) == (&other.sessions, &other.by_id, &other.children, &other.places)
+            && (sessions.len(), places) == (other.sessions.len(), &other.places)
             && (served_models, served_by_key) == (&other.served_models, &other.served_by_key)
-            && (ledger, rate, blocks) == (&other.ledger, &other.rate, &other.blocks)
+            && (rate, blocks) == (&other.rate, &other.blocks)
             && *has_transcripts == other.has_transcripts
-            && told(notes) == told(&other.notes)
+            && told(notes) == told(&other.notes);
+        for at in 0..if is_alike { sessions.len() } else { 0 } {
+            if self.trimmed(at) != other.trimmed(at) || self.entries_of(at)? != other.entries_of(at)? {
+                return Ok(false);
+            }
+        }
+        Ok(is_alike)
+    }
+
+    /// A session under its own id alone, with the blocks of the journal that are still there.
+    fn trimmed(&self, at: u32) -> SessionFold {
+        let mut fold = self.sessions.get(at).into_owned();
+        fold.blocks.retain(|first| self.blocks.get(*first).is_some());
+        fold
+    }
+
+    /// The entries of the ledger that belong to a session under its own id alone, by key.
+    pub(super) fn entries_of(&self, at: u32) -> io::Result<Entries> {
+        Ok(self.sessions.packed_entries(at)?.unwrap_or_else(|| self.ledger.entries_of(at)))
     }
 
     /// The indices of all sessions: ids that stand for another, or only hold spans outside any session, are none.
     pub(crate) fn listed(&self) -> impl Iterator<Item = u32> {
-        let all = 0..self.sessions.len() as u32;
+        (0..self.sessions.len()).filter(|at| self.is_listed(*at))
+    }
+
+    /// Whether an id is that of a session.
+    pub(crate) fn is_listed(&self, at: u32) -> bool {
         let linked = !self.places.is_empty();
-        all.filter(move |at| {
-            let own = &self.sessions[*at as usize];
-            if linked && self.places.place_of(*at).is_some() {
-                return false;
-            }
-            !own.is_hidden() || (linked && self.places.has_parts(*at) && !self.session_at(*at).is_hidden())
-        })
+        if linked && self.places.place_of(at).is_some() {
+            return false;
+        }
+        !self.sessions.is_hidden(at) || (linked && self.places.has_parts(at) && !self.session_at(at).is_hidden())
     }
 
     /// The indices of everything that stands for no other id and holds events: sessions, and traces without one.
     pub(crate) fn roots(&self) -> impl Iterator<Item = u32> {
-        let all = 0..self.sessions.len() as u32;
-        all.filter(|at| self.places.place_of(*at).is_none())
-            .filter(|at| self.places.group(*at).iter().any(|id| self.sessions[*id as usize].extent.events > 0))
+        (0..self.sessions.len())
+            .filter(|at| self.places.place_of(*at).is_none())
+            .filter(|at| self.places.group(*at).iter().any(|id| !self.sessions.is_eventless(*id)))
     }
 
     /// The session that an id names or stands for, whole id.
     pub(crate) fn find(&self, id: &str) -> Option<u32> {
-        self.by_id.get(id).map(|at| self.places.root_of(*at))
+        self.sessions.find(id).map(|at| self.places.root_of(at))
+    }
+
+    /// The life of the session with an id, whatever that stands for.
+    pub(crate) fn life_of(&self, id: &str) -> Option<Life> {
+        self.sessions.find(id).map(|at| self.sessions.get(at).life)
     }
 
     /// The id of a session.
-    pub(crate) fn id_at(&self, at: u32) -> &Arc<str> {
-        &self.sessions[at as usize].id
+    pub(crate) fn id_at(&self, at: u32) -> Arc<str> {
+        Arc::clone(&self.sessions.get(at).id)
     }
 
     /// Everything that is known of a session, under its own id and those that stand for it.
-    pub(crate) fn session_at(&self, root: u32) -> Cow<'_, SessionFold> {
-        let own = &self.sessions[root as usize];
+    pub(crate) fn session_at(&self, root: u32) -> SessionRef<'_> {
+        let own = self.sessions.get(root);
         let in_parts = self.places.has_parts(root);
         let is_shared = self.may_share(root);
         if !in_parts && !is_shared && own.told.as_ref().is_none_or(|told| !told.may_be_told_twice()) {
-            return Cow::Borrowed(own);
+            return own;
         }
-        let mut whole = own.clone();
+        let mut whole = own.into_owned();
         if in_parts {
             for at in &self.places.group(root)[1..] {
-                whole.merge(&self.sessions[*at as usize]);
+                whole.merge(&self.sessions.get(*at));
             }
         }
         whole.settle();
         if is_shared && let Some(told) = &mut whole.told {
             for at in self.agents_below(root) {
-                self.sessions[at as usize].told.iter().for_each(|agent| told.leave_to(agent));
+                self.sessions.get(at).told.iter().for_each(|agent| told.leave_to(agent));
             }
         }
-        Cow::Owned(whole)
+        SessionRef::Whole(Box::new(whole))
+    }
+
+    /// Asks what lists and roll-ups ask of a session; most are not unpacked for it.
+    pub(crate) fn ask<T>(&self, at: u32, ask: impl FnOnce(&Row<'_>) -> T) -> T {
+        let is_alone = |row: &Row<'_>| !row.is_told || !(self.has_transcripts || row.is_told_twice);
+        match self.sessions.packed_row(at).filter(is_alone) {
+            Some(row) if !self.places.has_parts(at) => ask(&row),
+            Some(_) | None => ask(&Row::of(&self.session_at(at))),
+        }
     }
 
     /// Whether telemetry may have told under this session's id what sessions below it said and did.
@@ -297,7 +416,7 @@ impl Projection {
             return false;
         }
         let group = if self.places.has_parts(root) { self.places.group(root) } else { vec![root] };
-        group.iter().any(|at| self.sessions[*at as usize].told.as_ref().is_some_and(|told| told.may_share()))
+        group.iter().any(|at| self.sessions.get(*at).told.as_ref().is_some_and(|told| told.may_share()))
             && !self.agents_below(root).is_empty()
     }
 
@@ -308,8 +427,9 @@ impl Projection {
             for child in self.children(at) {
                 if seen.insert(child) {
                     next.push(child);
-                    let told = self.sessions[child as usize].told.as_ref();
-                    found.extend(told.is_some_and(|told| told.is_transcribed()).then_some(child));
+                    let session = self.sessions.get(child);
+                    let is_transcribed = session.told.as_ref().is_some_and(|told| told.is_transcribed());
+                    found.extend(is_transcribed.then_some(child));
                 }
             }
         }
@@ -319,15 +439,13 @@ impl Projection {
     /// Sessions whose telemetry tells messages that are those of their agents, with what is left to them.
     pub(crate) fn sharing(&self, roots: impl Iterator<Item = u32>) -> FxHashMap<Arc<str>, Told> {
         let shared = roots.filter(|root| self.may_share(*root));
-        shared
-            .filter_map(|root| Some((Arc::clone(self.id_at(root)), *self.session_at(root).into_owned().told?)))
-            .collect()
+        shared.filter_map(|root| Some((self.id_at(root), *self.session_at(root).into_owned().told?))).collect()
     }
 
     /// The sessions that a session spawned, in the order in which they came.
     pub(crate) fn children(&self, at: u32) -> Vec<u32> {
-        let named = self.children.get(self.id_at(at)).into_iter().flatten().map(|child| self.places.root_of(*child));
-        let mut children: Vec<u32> = named.collect();
+        let named = self.sessions.children(&self.sessions.get(at).id);
+        let mut children: Vec<u32> = named.into_iter().map(|child| self.places.root_of(child)).collect();
         for child in self.places.children_of(at) {
             if !children.contains(&child) {
                 children.push(child);
@@ -338,11 +456,11 @@ impl Projection {
 
     /// The session that spawned a session: its index if this store holds it, and its id.
     pub(crate) fn parent(&self, at: u32) -> Option<(Option<u32>, Arc<str>)> {
-        if let Some(id) = self.sessions[at as usize].parent() {
+        if let Some(id) = self.sessions.get(at).parent() {
             return Some((self.find(id), Arc::clone(id)));
         }
         let parent = self.places.parent_of(at)?;
-        Some((Some(parent), Arc::clone(self.id_at(parent))))
+        Some((Some(parent), self.id_at(parent)))
     }
 
     /// The spans that never arrived although spans of this session lie in them.
@@ -362,7 +480,7 @@ impl Projection {
     pub(crate) fn blocks_of(&self, roots: &[u32]) -> Vec<BlockPlace> {
         let mut blocks: Vec<u64> = Vec::new();
         for at in roots.iter().flat_map(|root| self.places.group(*root)) {
-            blocks.extend(&self.sessions[at as usize].blocks);
+            blocks.extend(&self.sessions.get(at).blocks);
         }
         blocks.sort_unstable();
         blocks.dedup();
@@ -373,7 +491,7 @@ impl Projection {
     pub(crate) fn extent_of(&self, roots: &[u32]) -> Extent {
         let mut extent = Extent::default();
         for at in roots.iter().flat_map(|root| self.places.group(*root)) {
-            extent.merge(&self.sessions[at as usize].extent);
+            extent.merge(&self.sessions.get(at).extent);
         }
         extent
     }
@@ -381,21 +499,20 @@ impl Projection {
     /// Forgets where blocks lie that hold nothing from a position on: they are sealed.
     pub(crate) fn trim(&mut self, before_seq: u64) {
         self.blocks.trim(before_seq);
-        for session in &mut self.sessions {
-            session.blocks.retain(|first| self.blocks.get(*first).is_some());
-        }
+        let blocks = &self.blocks;
+        self.sessions.trim_blocks(|first| blocks.get(first).is_some());
     }
 
     /// The ids under which the events of a session were recorded.
     pub(crate) fn ids_of(&self, root: u32) -> Vec<Arc<str>> {
-        self.places.group(root).into_iter().map(|at| Arc::clone(self.id_at(at))).collect()
+        self.places.group(root).into_iter().map(|at| self.id_at(at)).collect()
     }
 
     /// Every id that stands for another session, and that session's id.
     pub(crate) fn stand_ins(&self) -> FxHashMap<Arc<str>, Arc<str>> {
-        let all = 0..self.sessions.len() as u32;
-        all.filter(|at| self.places.place_of(*at).is_some())
-            .map(|at| (Arc::clone(self.id_at(at)), Arc::clone(self.id_at(self.places.root_of(at)))))
+        (0..self.sessions.len())
+            .filter(|at| self.places.place_of(*at).is_some())
+            .map(|at| (self.id_at(at), self.id_at(self.places.root_of(at))))
             .collect()
     }
 }

@@ -1,9 +1,9 @@
 //! Model runs, each once: the charges of the ledger that stand in an account.
 
+use std::io;
 use std::sync::Arc;
 
 use flightrec_events::{EventId, Timestamp};
-use rustc_hash::FxHashMap;
 
 use super::projection::Projection;
 use super::session::SessionFold;
@@ -13,17 +13,20 @@ use crate::view::{ModelRunView, Tokens};
 
 impl Projection {
     /// The model runs of one session, or of all: by session in the order in which these came, then by time.
-    pub(crate) fn model_runs(&self, only: Option<u32>) -> Vec<ModelRunView> {
-        let mut of_session: FxHashMap<u32, Vec<Charge>> = FxHashMap::default();
-        for charge in self.ledger.charges() {
-            let root = self.places.root_of(charge.session);
-            if only.is_none_or(|only| only == root) {
-                of_session.entry(root).or_default().push(*charge);
-            }
-        }
+    ///
+    /// # Errors
+    /// What was packed cannot be read.
+    pub(crate) fn model_runs(&self, only: Option<u32>) -> io::Result<Vec<ModelRunView>> {
         let mut runs = Vec::new();
-        for root in self.listed() {
-            let Some(mut charges) = of_session.remove(&root) else { continue };
+        let wanted = |root: &u32| only.is_none_or(|only| only == *root);
+        for root in self.listed().filter(wanted) {
+            let mut charges = Vec::new();
+            for at in self.places.group(root) {
+                charges.extend(self.entries_of(at)?.into_iter().filter_map(|(_, entry)| entry.charge()));
+            }
+            if charges.is_empty() {
+                continue;
+            }
             let session = self.session_at(root);
             charges.sort_unstable_by_key(|charge| (charge.timestamp_us, *charge.event_id()));
             if let Some(told) = &session.told {
@@ -31,13 +34,13 @@ impl Projection {
             }
             runs.extend(charges.iter().map(|charge| self.model_run(&session, charge)));
         }
-        runs
+        Ok(runs)
     }
 
     fn model_run(&self, session: &SessionFold, charge: &Charge) -> ModelRunView {
         let facts = session.facts.as_ref();
         let told = session.told.as_deref();
-        let served = &self.served_models[charge.account as usize];
+        let served = self.served(charge.account);
         let told_provider = || told.and_then(|told| told.provider.as_ref()).map(|said| Arc::clone(&said.what));
         let own_provider = || facts.and_then(|facts| facts.provider.clone()).or_else(told_provider);
         let Amounts { input, output, cached, cache_write, reasoning, nanos } = charge.amounts;

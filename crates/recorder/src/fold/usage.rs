@@ -19,8 +19,10 @@ use flightrec_events::{Event, SpanId, TraceId};
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::cold_keys::ColdKeys;
+use super::page::{Entries, Key};
+use super::sessions::digest_of;
 use super::told::{is_transcript, telemetry_source};
 
 /// Traceloop's libraries count the tokens of streams themselves: one too many where the provider's own
@@ -28,7 +30,7 @@ use super::told::{is_transcript, telemetry_source};
 const SECOND_HAND: &str = TRACELOOP;
 
 /// The longest chain of keys that is followed.
-const MAX_CHAIN: usize = 4_096;
+pub(super) const MAX_CHAIN: usize = 4_096;
 
 /// What one model call used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -89,14 +91,6 @@ pub(crate) struct Charge {
     pub(crate) witness: Option<Witness>,
 }
 
-/// Which session a response belongs to by the earliest transcript that tells of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Placement {
-    at_us: i64,
-    event_id: [u8; 16],
-    session: u32,
-}
-
 impl Charge {
     pub(crate) fn new(session: u32, account: u32, event: &Event, inference: &LlmInference) -> Self {
         let source = telemetry_source(event);
@@ -147,27 +141,105 @@ pub(crate) struct Posting {
     pub(crate) repeated: bool,
 }
 
+/// What the ledger says under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Entry {
-    Charged(Charge),
-    /// The span's usage is charged under response ids.
-    Superseded,
-    /// It is the same response as that of another key.
-    Same(Key),
+pub(crate) enum Entry {
+    Charged(Charge, Option<Placement>),
+    /// The usage of a span of a session is charged under response ids.
+    Superseded(u32),
+    /// It is the same response as that of another key, as a report of a session told.
+    Same(Key, u32),
 }
 
-type Key = [u8; 16];
+/// The earliest transcript that tells of a response: it says which session that belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Placement {
+    at_us: i64,
+    event_id: [u8; 16],
+    session: u32,
+}
 
-/// All keys that were ever charged.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+impl Entry {
+    /// The charge that stands under the key, if one does.
+    pub(crate) const fn charge(&self) -> Option<Charge> {
+        match self {
+            Entry::Charged(charge, _) => Some(*charge),
+            Entry::Superseded(_) | Entry::Same(..) => None,
+        }
+    }
+
+    /// The session that it belongs to, and is packed with.
+    pub(crate) const fn session(&self) -> u32 {
+        match self {
+            Entry::Charged(charge, _) => charge.session,
+            Entry::Superseded(session) | Entry::Same(_, session) => *session,
+        }
+    }
+}
+
+/// The keys that were charged, of the sessions that are not packed; and where to look for the others.
+#[derive(Debug, Default)]
 pub(crate) struct Ledger {
     entries: FxHashMap<Key, Entry>,
-    /// Whose a response is, where transcripts told.
-    placements: FxHashMap<Key, Placement>,
+    /// By session, its keys; some may have gone to another since.
+    keys: FxHashMap<u32, Vec<Key>>,
+    pub(crate) cold: ColdKeys,
 }
 
 impl Ledger {
-    /// Decides what one report of usage changes.
+    /// The keys that a report of usage may meet, beside those that they lead to.
+    pub(crate) fn keys_of(event: &Event, inference: &LlmInference) -> Vec<Key> {
+        let span = event.trace_id.zip(event.activity_span_id).map(|(trace, span)| span_key(trace, span));
+        let Some(request) = &inference.request_id else { return Vec::from_iter(span) };
+        let provider = inference.provider.as_ref().map(AsRef::as_ref);
+        let (key, other) = keys_of(event, provider, request.as_str());
+        [Some(key), other, span].into_iter().flatten().collect()
+    }
+
+    /// What is held under a key.
+    pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
+    fn put(&mut self, key: Key, entry: Entry) -> Option<Entry> {
+        let old = self.entries.insert(key, entry);
+        if old.is_none_or(|old| old.session() != entry.session()) {
+            self.keys.entry(entry.session()).or_default().push(key);
+        }
+        old
+    }
+
+    /// Takes in the entries of a session that is not packed any more.
+    pub(crate) fn take_in(&mut self, entries: Entries) {
+        for (key, entry) in entries {
+            // Whatever the ledger holds under the key came later.
+            if !self.entries.contains_key(&key) {
+                self.put(key, entry);
+            }
+        }
+    }
+
+    /// The entries of a session that is not packed, by key.
+    pub(crate) fn entries_of(&self, session: u32) -> Entries {
+        let keys = self.keys.get(&session).into_iter().flatten();
+        let held = keys.filter_map(|key| Some((*key, *self.entries.get(key)?)));
+        let mut entries: Entries = held.filter(|(_, entry)| entry.session() == session).collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        entries.dedup_by_key(|(key, _)| *key);
+        entries
+    }
+
+    /// Gives the entries of a session away, to be packed with it.
+    pub(crate) fn give_away(&mut self, session: u32) -> Entries {
+        let entries = self.entries_of(session);
+        self.keys.remove(&session);
+        for (key, _) in &entries {
+            self.entries.remove(key);
+        }
+        entries
+    }
+
+    /// Decides what one report of usage changes. Everything that its keys lead to must have been taken in.
     pub(crate) fn post(&mut self, event: &Event, inference: &LlmInference, charge: Charge) -> Posting {
         if sabotaged(Sabotage::UsageCountedTwice) {
             return Posting { make: Some(charge), ..Posting::default() };
@@ -180,7 +252,7 @@ impl Ledger {
                 let mut posting = self.compete(key, other, charge);
                 // A transcript has no spans of its own: several responses may lie in one of its turns.
                 if let Some(span) = span.filter(|_| !charge.is_transcribed)
-                    && let Some(Entry::Charged(old)) = self.entries.insert(span, Entry::Superseded)
+                    && let Some(Entry::Charged(old, _)) = self.put(span, Entry::Superseded(charge.session))
                 {
                     // The span had reported the same usage before its response id was known.
                     posting.repeated = true;
@@ -190,21 +262,8 @@ impl Ledger {
             }
             (None, Some(span)) => self.compete(span, None, charge),
             // Nothing but the event itself names it.
-            (None, None) => self.compete(short_hash(&[b"event", &charge.event_id]), None, charge),
+            (None, None) => self.compete(digest_of(&[b"event", &charge.event_id]), None, charge),
         }
-    }
-
-    /// Every charge that stands.
-    pub(crate) fn charges(&self) -> impl Iterator<Item = &Charge> {
-        self.entries.values().filter_map(|entry| match entry {
-            Entry::Charged(charge) => Some(charge),
-            Entry::Superseded | Entry::Same(_) => None,
-        })
-    }
-
-    /// The sessions that responses were placed in.
-    pub(crate) fn placed(&self) -> impl Iterator<Item = u32> {
-        self.placements.values().map(|placement| placement.session)
     }
 
     /// The key that a key is the same as in the end.
@@ -214,8 +273,8 @@ impl Ledger {
         // forged snapshot holds a circle.
         for _ in 0..MAX_CHAIN {
             match self.entries.get(&at) {
-                Some(Entry::Same(next)) => at = *next,
-                Some(Entry::Charged(_) | Entry::Superseded) | None => return at,
+                Some(Entry::Same(next, _)) => at = *next,
+                Some(Entry::Charged(..) | Entry::Superseded(_)) | None => return at,
             }
         }
         at
@@ -231,24 +290,25 @@ impl Ledger {
         let mut old = Vec::new();
         for at in [Some(root), other_root].into_iter().flatten() {
             match self.entries.get(&at) {
-                Some(Entry::Charged(held)) => {
+                Some(Entry::Charged(held, placed)) => {
                     if !best.beats(held) {
                         best = *held;
                     }
                     old.push(*held);
+                    place = place.into_iter().chain(*placed).min();
                 }
-                Some(Entry::Superseded | Entry::Same(_)) => return Posting { repeated: true, ..Posting::default() },
+                Some(Entry::Superseded(_) | Entry::Same(..)) => {
+                    return Posting { repeated: true, ..Posting::default() };
+                }
                 None => {}
             }
-            place = place.into_iter().chain(self.placements.remove(&at)).min();
         }
         if let Some(place) = place {
             best.session = place.session;
-            self.placements.insert(root, place);
         }
-        self.entries.insert(root, Entry::Charged(best));
+        self.put(root, Entry::Charged(best, place));
         for same in [other, other_root].into_iter().flatten().filter(|same| *same != root) {
-            self.entries.insert(same, Entry::Same(root));
+            self.put(same, Entry::Same(root, charge.session));
         }
         let repeated = !old.is_empty();
         if matches!(old.as_slice(), [held] if *held == best) {
@@ -265,35 +325,24 @@ impl Ledger {
 fn keys_of(event: &Event, provider: Option<&str>, request: &str) -> (Key, Option<Key>) {
     let in_session = || {
         let session = telemetry::whole_session(event.model_session_id.as_ref()?.as_str());
-        Some(short_hash(&[b"in session", session.as_bytes(), request.as_bytes()]))
+        Some(digest_of(&[b"in session", session.as_bytes(), request.as_bytes()]))
     };
     match (telemetry_source(event), event.trace_id) {
         (Some(source), _) if is_transcript(source) => {
-            (short_hash(&[b"transcribed", source.as_str().as_bytes(), request.as_bytes()]), in_session())
+            (digest_of(&[b"transcribed", source.as_str().as_bytes(), request.as_bytes()]), in_session())
         }
         (Some(source), Some(trace)) => {
             let other = if source.as_str() == telemetry::CLAUDE_CODE { in_session() } else { None };
-            (short_hash(&[b"traced", trace.as_bytes(), request.as_bytes()]), other)
+            (digest_of(&[b"traced", trace.as_bytes(), request.as_bytes()]), other)
         }
         (Some(_) | None, _) => (response_key(provider, request), None),
     }
 }
 
 fn response_key(provider: Option<&str>, request: &str) -> Key {
-    short_hash(&[b"response", provider.unwrap_or_default().as_bytes(), request.as_bytes()])
+    digest_of(&[b"response", provider.unwrap_or_default().as_bytes(), request.as_bytes()])
 }
 
 fn span_key(trace: TraceId, span: SpanId) -> Key {
-    short_hash(&[b"span", trace.as_bytes(), span.as_bytes()])
-}
-
-fn short_hash(parts: &[&[u8]]) -> Key {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let mut key = [0; 16];
-    key.copy_from_slice(&hasher.finalize()[..16]);
-    key
+    digest_of(&[b"span", trace.as_bytes(), span.as_bytes()])
 }

@@ -22,7 +22,7 @@ use crate::error::ArtifactError;
 use crate::fold::Projection;
 use crate::named::each_named;
 use crate::open;
-use crate::snapshot;
+use crate::snapshot::Aside;
 use crate::unreferenced::Unreferenced;
 
 /// What is to be forgotten.
@@ -96,11 +96,14 @@ impl Sealer {
         }
         let manifest = view.manifest.replacing(entries);
         let forgettings = manifest.forgettings() + 1;
-        let mut left = Left::new(self.log.by(manifest.clone()), forgettings, watch.named);
-        let folded = self.projection.read().unwrap_or_else(PoisonError::into_inner).last_seq;
+        let (folded, packing) = {
+            let projection = self.projection.read().unwrap_or_else(PoisonError::into_inner);
+            (projection.last_seq, projection.packing())
+        };
+        let empty = Projection::empty(forgettings).pack_by(packing);
+        let mut left = Left::new(self.log.by(manifest.clone()), empty, watch.named);
         left.fold(folded).map_err(SealError::from)?;
-        let aside = snapshot::write(storage, self.log.store(), &left.projection);
-        aside.map_err(|source| SealError::Io { doing: "put the projection aside", source })?;
+        self.put_aside(&left.projection)?;
         let unreferenced = Unreferenced::new(forgettings, folded.unwrap_or(0), &left.unnamed);
         let noted = unreferenced.write(storage);
         noted.map_err(|source| SealError::Io { doing: "note which content goes", source })?;
@@ -123,6 +126,11 @@ impl Sealer {
         Unreferenced::remove(storage)
             .map_err(|source| SealError::Io { doing: "remove the note of content", source })?;
         Ok(Some(forgetting))
+    }
+
+    fn put_aside(&self, projection: &Projection) -> Result<(), SealError> {
+        let put_aside = Aside::of(projection).and_then(|aside| aside.write(&self.log));
+        put_aside.map_err(|source| SealError::Io { doing: "put the projection aside", source })
     }
 
     /// Says that the log has told of a forgetting.
@@ -177,6 +185,8 @@ impl Sealer {
             self.log.install(manifest.clone(), &view.journal);
             *projection = left.projection;
         }
+        // Whatever was put aside meanwhile may hold what is forgotten.
+        self.put_aside(&self.projection.read().unwrap_or_else(PoisonError::into_inner))?;
         manifest.settle(storage)?;
         Ok(left.unnamed.into_iter().collect())
     }
@@ -196,9 +206,9 @@ struct Left {
 }
 
 impl Left {
-    fn new(log: Log, forgettings: u64, named: HashSet<[u8; 32]>) -> Self {
+    fn new(log: Log, projection: Projection, named: HashSet<[u8; 32]>) -> Self {
         let scan = Arc::new(log).scan(1);
-        Self { scan, projection: Projection::empty(forgettings), unnamed: named }
+        Self { scan, projection, unnamed: named }
     }
 
     /// Folds on, up to the block that ends with a position.

@@ -13,7 +13,7 @@ use flightrec_journal::{Origin, ReadError as JournalReadError, ScanItem, Segment
 use super::view::{Log, View};
 use crate::error::ReadError;
 use crate::fold::Projection;
-use crate::snapshot;
+use crate::snapshot::Aside;
 
 /// The most events of a segment, unless one journal segment alone holds more: so many are sorted in memory.
 pub(super) const MAX_SEGMENT_EVENTS: u64 = 524_288;
@@ -135,11 +135,9 @@ impl Sealer {
     /// From here on the archive holds the range, and the journal begins behind it.
     fn take_over(&self, view: &View, entry: SegmentEntry, origin: Origin) -> Result<(), SealError> {
         let storage = &**self.log.storage();
-        {
-            let projection = self.projection.read().unwrap_or_else(PoisonError::into_inner);
-            let put_aside = snapshot::write(storage, self.log.store(), &projection);
-            put_aside.map_err(|source| SealError::Io { doing: "put the projection aside", source })?;
-        }
+        let aside = Aside::of(&self.projection.read().unwrap_or_else(PoisonError::into_inner));
+        let put_aside = aside.and_then(|aside| aside.write(&self.log));
+        put_aside.map_err(|source| SealError::Io { doing: "put the projection aside", source })?;
         let manifest = view.manifest.with(entry, origin);
         manifest.commit(storage)?;
         self.log.install(manifest.clone(), &view.journal);

@@ -21,6 +21,8 @@ pub(crate) struct Log {
     open: Mutex<VecDeque<(String, Arc<Segment>)>>,
     /// It goes by the manifest that it was given, whatever the store has.
     is_fixed: bool,
+    /// Held by whoever puts the projection aside: one at a time.
+    pub(crate) aside: Mutex<()>,
 }
 
 /// The log at one moment. It stays readable as long as no later moment removed its files.
@@ -56,7 +58,14 @@ impl Log {
 
     pub(crate) fn open(storage: Arc<dyn Storage>, store: StoreId) -> Result<Self, OpenError> {
         let view = load(&storage, store)?;
-        Ok(Self { storage, store, view: RwLock::new(Arc::new(view)), open: Mutex::default(), is_fixed: false })
+        Ok(Self {
+            storage,
+            store,
+            view: RwLock::new(Arc::new(view)),
+            open: Mutex::default(),
+            is_fixed: false,
+            aside: Mutex::default(),
+        })
     }
 
     /// The log as it would be by another manifest, whose files are there.
@@ -64,7 +73,7 @@ impl Log {
         let journal = self.view().journal.at(manifest.origin());
         let view = RwLock::new(Arc::new(View { manifest, journal }));
         let storage = Arc::clone(&self.storage);
-        Self { storage, store: self.store, view, open: Mutex::default(), is_fixed: true }
+        Self { storage, store: self.store, view, open: Mutex::default(), is_fixed: true, aside: Mutex::default() }
     }
 
     pub(crate) fn view(&self) -> Arc<View> {

@@ -12,6 +12,7 @@ mod identity;
 mod kill;
 mod memory;
 mod overload;
+mod packing;
 mod reading;
 mod sample;
 mod sealing;

@@ -12,7 +12,7 @@ use flightrec_recorder::events::{
 };
 use flightrec_recorder::journal::{Compression, Prepare, WriterOptions};
 use flightrec_recorder::view::{Outcome, SessionView, VerifyView};
-use flightrec_recorder::{Clock, Mode, Options, Reader, Recorder};
+use flightrec_recorder::{Clock, Mode, Options, Packing, Reader, Recorder};
 
 use crate::memory::Memory;
 
@@ -45,6 +45,8 @@ pub(crate) fn options() -> Options {
             compression: Compression::Zstd(1),
             prepare: Prepare::Inline,
         },
+        // Whatever is told of sessions is told of packed ones as well.
+        packing: Packing { sessions: 3, events: 5 },
         ..Options::default()
     }
 }

@@ -22,7 +22,7 @@ fn counted(reports: &[Usage]) -> (u64, u64) {
     let events = (2..).zip(reports).map(|(n, usage)| inference(n, "s-1", usage));
     take(&recorder, [created(1, "s-1")].into_iter().chain(events).collect());
     let view = session(recorder.reader(), "s-1");
-    let runs = recorder.reader().model_runs(Some("s-1"));
+    let runs = recorder.reader().model_runs(Some("s-1")).unwrap();
     recorder.close().unwrap();
     let sum = runs.iter().map(|run| run.tokens.input).sum::<u64>();
     assert_eq!((sum, runs.len() as u64), (view.tokens.input, view.model_runs), "the runs are what is summed up");

@@ -37,9 +37,12 @@ impl Fold for Costs {
 
     fn rows(snapshot: &Snapshot, wanted: &Wanted) -> Result<Vec<ModelRunView>, SqlError> {
         let reader = &snapshot.reader;
-        Ok(match wanted {
-            Wanted::Of(ids) => ids.iter().flat_map(|id| reader.model_runs(Some(id))).collect(),
-            Wanted::All => reader.model_runs(None),
-        })
+        match wanted {
+            Wanted::Of(ids) => {
+                let runs = ids.iter().map(|id| reader.model_runs(Some(id))).collect::<Result<Vec<_>, _>>()?;
+                Ok(runs.into_iter().flatten().collect())
+            }
+            Wanted::All => Ok(reader.model_runs(None)?),
+        }
     }
 }
