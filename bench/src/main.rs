@@ -1,24 +1,28 @@
 //! Prints the benches as a table beside their targets. `--events N` sets the size of the store (default 1,000,000),
-//! `--only SECTION` runs one of caller, ack, throughput, store, long-session, functions, otlp, sessions.
+//! `--only SECTION` runs one of caller, ack, throughput, store, long-session, functions, otlp, sessions, and archive, which
+//! is a section of its own, takes long, and therefore runs when it is named and not else; it has 10,000,000 events unless
+//! told otherwise, `--keep` leaves its store in place, and `--python PATH` names a Python that has DuckDB.
 //!
 //! Every ratio is measured in one run on one disk: ours and the raw disk take turns, medians are quoted.
 
+mod archive;
 mod measure;
 mod otlp;
+mod report;
 mod sessions;
 mod workload;
 
 use std::error::Error;
 use std::hint::black_box;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use flightrec_recorder::events::{CheckedEvent, Registry};
 use flightrec_recorder::query::{EventFilter, SessionFilter};
 use flightrec_recorder::redact::{Context, Redactor};
-use flightrec_recorder::{BatchTicket, Clock, CostKey, MAX_BATCH_EVENTS, Mode, Reader, Recorder, SystemClock};
-use measure::{bytes_below, filled_file, histogram, median, noise, peak_mib, time};
+use flightrec_recorder::{BatchTicket, CostKey, MAX_BATCH_EVENTS, Mode, Reader, Recorder};
+use measure::{bytes_below, filled_file, histogram, median, noise, time};
+use report::Row;
 use workload::Workload;
 
 /// As in the binary that is measured.
@@ -27,14 +31,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Res<T> = Result<T, Box<dyn Error>>;
 
-/// One line of the table.
-struct Row {
-    what: &'static str,
-    figure: String,
-    aim: &'static str,
-    met: bool,
-    note: &'static str,
-}
+const USAGE: &str = "flightrec-bench [--events N] [--only SECTION] [--keep] [--python PATH]";
+/// How many events the store has that is measured beside the rest.
+const EVENTS: usize = 1_000_000;
 
 /// What can be measured, by name.
 type Section = (&'static str, fn(&mut Vec<Row>, usize) -> Res<()>);
@@ -51,67 +50,36 @@ const SECTIONS: &[Section] = &[
 
 fn main() -> Res<()> {
     let mut arguments = std::env::args().skip(1);
-    let (mut events, mut only) = (1_000_000_usize, None);
+    let (mut events, mut only, mut keep, mut python) = (None, None, false, None);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             otlp::SERVE => return otlp::serve(&arguments.next().ok_or("it needs a directory")?),
-            "--events" => events = arguments.next().ok_or("--events needs a number")?.parse()?,
+            archive::PHASE => return archive::serve(arguments),
+            "--events" => events = Some(arguments.next().ok_or("--events needs a number")?.parse()?),
             "--only" => only = Some(arguments.next().ok_or("--only needs a name")?),
-            other => {
-                return Err(
-                    format!("unknown argument {other}; usage: flightrec-bench [--events N] [--only SECTION]").into()
-                );
-            }
+            "--keep" => keep = true,
+            "--python" => python = Some(arguments.next().ok_or("--python needs a path")?.into()),
+            other => return Err(format!("unknown argument {other}; usage: {USAGE}").into()),
         }
     }
+    if only.as_deref() == Some("archive") {
+        let plan = archive::Plan { events: events.unwrap_or(archive::EVENTS), keep, python };
+        print!("{}", archive::run(&plan)?);
+        return Ok(());
+    }
+    let events = events.unwrap_or(EVENTS);
     let mut rows = Vec::new();
     for (_, measure) in SECTIONS.iter().filter(|(name, _)| only.as_deref().is_none_or(|only| only == *name)) {
         measure(&mut rows, events)?;
     }
-    print(&rows, events);
+    if only.is_none() {
+        report::heading();
+    }
+    report::table(&rows);
+    if only.is_none() {
+        report::remarks(&rows, events);
+    }
     Ok(())
-}
-
-fn print(rows: &[Row], events: usize) {
-    let now = SystemClock.now().to_string();
-    let commit = said(Command::new("git").args(["rev-parse", "--short", "HEAD"]));
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown processor");
-    println!("# Benchmarks\n");
-    println!(
-        "Written by `cargo xtask bench` on {} at commit {commit}, on {} cores of{} with the store on the",
-        &now[..10],
-        cores(),
-        model
-            .trim_start_matches([' ', '\t', ':'])
-            .split('@')
-            .next()
-            .map_or(String::new(), |name| format!(" {}", name.trim()))
-    );
-    println!(
-        "machine's own disk. Ours and the raw disk take turns in one run; medians are quoted. Another machine has other figures: run it there.\n"
-    );
-    println!("| what | figure | aim | met |\n|---|---|---|---|");
-    for row in rows {
-        println!("| {} | {} | {} | {} |", row.what, row.figure, row.aim, if row.met { "yes" } else { "**no**" });
-    }
-    println!("\nStore of {events} events; peak memory of the bench {:.0} MiB.\n", peak_mib());
-    let notes: Vec<&Row> = rows.iter().filter(|row| !row.met && !row.note.is_empty()).collect();
-    if !notes.is_empty() {
-        println!("## Beyond their aim\n");
-        for row in notes {
-            println!("- **{}** ({}): {}", row.what, row.figure, row.note);
-        }
-    }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// What a command printed, in one line.
-fn said(command: &mut Command) -> String {
-    command.output().ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default().trim().to_owned()
 }
 
 /// `record()` as its caller feels it: bursts into a queue that has room, so that the disk is not measured.

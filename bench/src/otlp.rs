@@ -16,8 +16,9 @@ use flightrec_server::telemetry::Telemetry;
 use flightrec_server::{Options, Server};
 use hdrhistogram::Histogram;
 
+use crate::Res;
 use crate::measure::{bytes_below, histogram, median, time};
-use crate::{Res, Row};
+use crate::report::Row;
 
 /// The argument that makes this program the server that is measured.
 pub const SERVE: &str = "--serve-otlp";

@@ -14,8 +14,9 @@ use flightrec_sessions::{
 };
 use futures_util::future::join;
 
+use crate::Res;
 use crate::measure::{median, time};
-use crate::{Res, Row};
+use crate::report::Row;
 
 const SESSIONS: usize = 1_000;
 /// Model runs of each session.

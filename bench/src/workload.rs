@@ -88,6 +88,8 @@ pub struct Workload {
     live: Vec<Session>,
     active: usize,
     ready: std::collections::VecDeque<CheckedEvent>,
+    /// Whether the first of the live sessions is a long one, which has every second turn.
+    is_first_long: bool,
 }
 
 fn id(text: &str) -> Id {
@@ -107,7 +109,17 @@ impl Workload {
             live: Vec::new(),
             active,
             ready: Default::default(),
+            is_first_long: false,
         }
+    }
+
+    /// A workload whose first session has so many turns: one of two until it ends.
+    pub fn with_long_session(seed: u64, active: usize, turns: u64) -> Self {
+        let mut workload = Self::new(seed, active);
+        workload.open_session(None);
+        workload.live[0].turns_left = turns;
+        workload.is_first_long = true;
+        workload
     }
 
     fn emit(
@@ -390,8 +402,10 @@ impl Iterator for Workload {
                     .then(|| self.dice.below(self.live.len() as u64) as usize);
                 self.open_session(parent);
             }
-            let at = self.dice.below(self.live.len() as u64) as usize;
+            let long = self.is_first_long && self.dice.below(2) == 0;
+            let at = if long { 0 } else { self.dice.below(self.live.len() as u64) as usize };
             if self.live[at].turns_left == 0 {
+                self.is_first_long &= at != 0;
                 self.finish(at);
             } else {
                 self.live[at].turns_left -= 1;

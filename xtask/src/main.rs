@@ -101,7 +101,7 @@ const CHORES: &[Chore] = &[
     Chore {
         name: "bench",
         options: "[ARG...]",
-        does: "run bench/ in release and write docs/benchmarks.md",
+        does: "run bench/ in release; its sections take their places in docs/benchmarks.md",
         run: bench::run,
     },
     Chore {
