@@ -24,6 +24,7 @@ mod shapes;
 mod sql;
 mod support;
 mod terminals;
+mod top;
 mod transcripts;
 mod truth;
 mod wire;
