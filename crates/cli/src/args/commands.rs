@@ -81,6 +81,12 @@ pub(crate) enum Format {
     /// The archive's columns, of `export`
     #[value(hide = true)]
     Parquet,
+    /// A trace for the Perfetto UI, of `export`
+    #[value(hide = true)]
+    Perfetto,
+    /// A page that needs nothing else, of `export`
+    #[value(hide = true)]
+    Html,
 }
 
 /// When to use colours.

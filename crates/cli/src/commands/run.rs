@@ -56,7 +56,7 @@ pub(crate) fn run() -> Outcome {
     }
     let misplaced = match global.format {
         Some(Format::Markdown) => !matches!(command, Command::Schema(_)),
-        Some(Format::Otlp | Format::Parquet) => {
+        Some(Format::Otlp | Format::Parquet | Format::Perfetto | Format::Html) => {
             !matches!(command, Command::Export(_))
         }
         Some(Format::Table | Format::Json | Format::Ndjson | Format::Csv) | None => false,

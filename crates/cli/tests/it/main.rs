@@ -15,6 +15,7 @@ mod input;
 mod keeping;
 mod live;
 mod memory;
+mod pictures;
 mod push;
 mod refusals;
 mod running;
