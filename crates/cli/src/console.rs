@@ -69,6 +69,19 @@ pub(crate) const fn of_state(state: State) -> Style {
     colour.on_default()
 }
 
+/// The sign that stands before the word of a state, the same as on the page.
+pub(crate) const fn sign(state: State) -> &'static str {
+    match state {
+        State::Created => "○",
+        State::Active => "▶",
+        State::Paused => "‖",
+        State::Blocked => "◷",
+        State::Completed => "✓",
+        State::Failed => "✕",
+        State::Cancelled => "⊘",
+    }
+}
+
 /// The colour of a finding.
 pub(crate) const fn of_severity(severity: Severity) -> Style {
     match severity {

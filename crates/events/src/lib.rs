@@ -54,7 +54,7 @@ pub use ids::{EventId, SpanId, TraceId};
 pub use json::Json;
 pub use number::{Count, MAX_COUNT, Number, Usd};
 pub use registry::{Registry, Rejection};
-pub use stored::SessionPrefix;
+pub use stored::{SessionPrefix, StoredKinds};
 pub use text::{ArtifactId, Id, Label, MAX_ID_BYTES, Reason, Sha256Hex, Text};
 pub use time::Timestamp;
 pub use value::{FieldSpec, MAX_ITEMS, Presence, Shape, TextClass};

@@ -186,3 +186,42 @@ fn session_bytes(stored: &[u8]) -> Option<&[u8]> {
     let head = Head::decode(&mut input).ok()?;
     (head.present & 1 == 1).then(|| input.rest())
 }
+
+/// Kinds of events, told from stored bytes without decoding them.
+///
+/// ```
+/// # use flightrec_events::*;
+/// # use flightrec_events::families::session::CascadeCancel;
+/// # let id = |s: &str| Id::new(s).unwrap();
+/// # let cancel = CascadeCancel { root_session_id: id("s-1"), cancelled_session_ids: vec![], reason: Reason::new("r").unwrap() };
+/// # let event = Event::new(EventId::v7(0, 1), Timestamp::default(), Actor::System, cancel).in_session(id("s-1"));
+/// let mut stored = Vec::new();
+/// event.check().unwrap().encode(&mut stored);
+/// assert!(StoredKinds::named(["session.cascade_cancel"]).may_hold(&stored));
+/// assert!(!StoredKinds::named(["span.opened", "FR-EVT-006"]).may_hold(&stored));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct StoredKinds {
+    /// A bit for each tag; that of [`DECLARED`] stands for all declared families.
+    tags: u64,
+}
+
+impl StoredKinds {
+    /// The kinds with these codes or types. A name that is not built in may be that of a declared family.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let tag = |name| Kind::from_code(name).or_else(|| Kind::from_type_name(name)).map_or(DECLARED, Kind::tag);
+        Self { tags: names.into_iter().fold(0, |tags, name| tags | bit(tag(name))) }
+    }
+
+    /// Whether a stored event is of one of the kinds, as far as its first bytes tell. Bytes that are no stored event
+    /// may hold anything: their decoding says so.
+    pub fn may_hold(self, stored: &[u8]) -> bool {
+        let head = Head::decode(&mut Decoder::new(stored));
+        head.map_or(true, |head| self.tags & bit(head.kind.map_or(DECLARED, Kind::tag)) != 0)
+    }
+}
+
+/// The bit of a tag. There are fewer kinds than bits; if there are ever more, the last bit stands for the rest.
+fn bit(tag: u64) -> u64 {
+    1 << tag.min(63)
+}

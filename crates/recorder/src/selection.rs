@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use flightrec_archive::{SegmentEntry, SegmentLog};
-use flightrec_events::{SessionPrefix, Timestamp};
+use flightrec_events::{SessionPrefix, StoredKinds, Timestamp};
 use flightrec_journal::Seq;
 use rustc_hash::FxHashSet;
 
@@ -22,6 +22,8 @@ pub struct Events<'a> {
     /// The sessions whose events are wanted; all events if absent.
     sessions: Option<Vec<Arc<str>>>,
     wanted: Wanted,
+    /// The kinds of events that are wanted; any if absent.
+    kinds: Option<StoredKinds>,
     /// The position that comes next.
     next: u64,
     /// The last position that the reader knew of: what was sealed since may hold later ones.
@@ -107,6 +109,7 @@ impl<'a> Events<'a> {
         let mut events = Self {
             reader,
             wanted: Wanted::of(ids),
+            kinds: (!filter.kinds.is_empty()).then(|| StoredKinds::named(filter.kinds.iter().map(String::as_str))),
             sessions,
             next: filter.from_seq.unwrap_or(1),
             last: reader.last_seq().unwrap_or(0),
@@ -200,7 +203,8 @@ impl<'a> Events<'a> {
     }
 
     fn take(&mut self, seq: Seq, recorded_at: Timestamp, stored: &[u8]) -> Result<(), ReadError> {
-        if (self.next..=self.last).contains(&seq.get()) && self.wanted.may_take(stored) {
+        let is_of_kind = self.kinds.is_none_or(|kinds| kinds.may_hold(stored));
+        if (self.next..=self.last).contains(&seq.get()) && is_of_kind && self.wanted.may_take(stored) {
             let event = RecordedEvent { seq: seq.get(), recorded_at, event: open::decode(seq, stored)? };
             if self.wanted.takes(&event) && self.filter.takes(&event) {
                 self.ready.push_back(event);

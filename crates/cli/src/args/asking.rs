@@ -271,13 +271,17 @@ pub(crate) struct SqlArgs {
 that `flightrec record` takes the lines into another store. With --format otlp sessions are written as
 spans for any OpenTelemetry backend, one request a line; `flightrec import otlp` takes them back whole.
 With --format parquet they are one file of the archive's columns, which most engines read (docs/sql.md).
+With --format perfetto sessions are tracks of a trace for https://ui.perfetto.dev, which opens it without
+sending it anywhere. With --format html one session is a page to send to somebody: one file, no script.
 
 Examples:
   $ flightrec export > all.ndjson
   $ flightrec export --session 0199a7b1 --output session.ndjson
   $ flightrec export --replay | flightrec --data /tmp/copy record
   $ flightrec export --session 0199a7b1 --format otlp --output traces.json
-  $ flightrec export --format parquet --since 7d --output week.parquet"
+  $ flightrec export --format parquet --since 7d --output week.parquet
+  $ flightrec export --format perfetto --since 1h --output sessions.pftrace
+  $ flightrec export --format html --session 0199a7b1 --tree --output report.html"
 )]
 pub(crate) struct ExportArgs {
     /// Of this session, named by its id or a unique beginning of it
@@ -289,6 +293,9 @@ pub(crate) struct ExportArgs {
     /// Leave out `seq`, `recorded_at` and absent fields, so that the lines can be recorded again
     #[arg(long, visible_alias = "events-only")]
     pub(crate) replay: bool,
+    /// With the sessions that it spawned, and those that they did: of `--format perfetto` and `html`
+    #[arg(long, requires = "session")]
+    pub(crate) tree: bool,
     /// Write to this file instead of standard output
     #[arg(short, long, visible_alias = "out", value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

@@ -14,6 +14,7 @@ use super::giving::{ArtifactCommand, RecordArgs, ValidateArgs};
 use super::keeping::{HoldArgs, RetainArgs, SealArgs};
 use super::running::RunArgs;
 use super::sending::PushArgs;
+use super::watching::TopArgs;
 
 /// A flight recorder for AI agent sessions: every event durable, every question answered from the record.
 #[derive(Debug, Parser)]
@@ -23,6 +24,7 @@ use super::sending::PushArgs;
   $ flightrec run plans/demo.toml         run many sessions at once, as a plan says
   $ flightrec record events.ndjson        append events, one JSON object a line
   $ flightrec sessions --state active     what is running now
+  $ flightrec top                         the same, live
   $ flightrec show 0199a7b1               one session, by a unique beginning of its id
   $ flightrec cost --by wp --since 30d    what each work packet cost this month
   $ flightrec verify                      re-read everything and check it
@@ -79,6 +81,12 @@ pub(crate) enum Format {
     /// The archive's columns, of `export`
     #[value(hide = true)]
     Parquet,
+    /// A trace for the Perfetto UI, of `export`
+    #[value(hide = true)]
+    Perfetto,
+    /// A page that needs nothing else, of `export`
+    #[value(hide = true)]
+    Html,
 }
 
 /// When to use colours.
@@ -109,6 +117,8 @@ pub(crate) enum Command {
     /// List sessions
     #[command(visible_alias = "ls")]
     Sessions(SessionsArgs),
+    /// Watch sessions live: who is at work, who waits and for what, what it costs
+    Top(TopArgs),
     /// Show one session: facts, states, spans, tree, cost, findings
     Show(ShowArgs),
     /// List events in the order of the record, or follow it live

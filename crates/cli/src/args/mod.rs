@@ -1,7 +1,7 @@
 //! What can be typed: global options, commands, filters.
 //!
 //! - `commands`: the list of commands, and the options that all of them have
-//! - `giving`, `bringing`, `running`, `asking`, `keeping`, `sending`, `care`: the commands' own options and examples
+//! - `giving`, `bringing`, `running`, `asking`, `watching`, `keeping`, `sending`, `care`: the commands' own options and examples
 //! - `filters`: what several commands share
 
 mod asking;
@@ -13,6 +13,7 @@ mod giving;
 mod keeping;
 mod running;
 mod sending;
+mod watching;
 
 pub(crate) use asking::{
     CostArgs, CostBy, EventsArgs, ExportArgs, FindingsArgs, GroupBy, MessagesArgs, RateArgs, SessionsArgs, ShowArgs,
@@ -26,3 +27,4 @@ pub(crate) use giving::{ArtifactCommand, ArtifactGetArgs, ArtifactPutArgs, Recor
 pub(crate) use keeping::{HoldArgs, RetainArgs};
 pub(crate) use running::RunArgs;
 pub(crate) use sending::PushArgs;
+pub(crate) use watching::{TopArgs, TopSort};

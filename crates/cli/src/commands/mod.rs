@@ -28,6 +28,7 @@ mod show;
 mod signals;
 mod spans;
 mod sql;
+mod top;
 mod transcript_files;
 mod transcripts;
 mod tree;

@@ -7,7 +7,7 @@ use flightrec_recorder::{Clock, Reader, SystemClock};
 
 use super::{
     artifact, checkpoint, completions, cost, doctor, events, export, findings, hold, import, intake, messages, push,
-    rate, retain, running, schema, seal, sessions, show, spans, sql, tree, up, validate, verify,
+    rate, retain, running, schema, seal, sessions, show, spans, sql, top, tree, up, validate, verify,
 };
 use crate::args::{Cli, Command, Format};
 use crate::console::Console;
@@ -56,7 +56,9 @@ pub(crate) fn run() -> Outcome {
     }
     let misplaced = match global.format {
         Some(Format::Markdown) => !matches!(command, Command::Schema(_)),
-        Some(Format::Otlp | Format::Parquet) => !matches!(command, Command::Export(_)),
+        Some(Format::Otlp | Format::Parquet | Format::Perfetto | Format::Html) => {
+            !matches!(command, Command::Export(_))
+        }
         Some(Format::Table | Format::Json | Format::Ndjson | Format::Csv) | None => false,
     };
     if let (true, Some(format)) = (misplaced, global.format) {
@@ -71,6 +73,7 @@ pub(crate) fn run() -> Outcome {
         Command::Import(command) => import::run(&run, &command),
         Command::Validate(args) => validate::run(&run, &args),
         Command::Sessions(args) => sessions::run(&run, &args),
+        Command::Top(args) => top::run(&run, &args),
         Command::Show(args) => show::run(&run, &args),
         Command::Events(args) => events::run(&run, &args),
         Command::Spans(args) => spans::run(&run, &args),

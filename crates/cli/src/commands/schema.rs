@@ -111,7 +111,7 @@ pub(super) fn run(run: &Run, args: &SchemaArgs) -> Outcome {
         }
         Format::Markdown if family.is_none() => out.write_all(reference_page().as_bytes())?,
         Format::Markdown => return Err(Failure::usage("the Markdown page has all families: leave out the code")),
-        Format::Csv | Format::Otlp | Format::Parquet => {
+        Format::Csv | Format::Otlp | Format::Parquet | Format::Perfetto | Format::Html => {
             return Err(Failure::usage("a schema has no rows: use table, json, ndjson or markdown"));
         }
         Format::Table => match family {

@@ -18,9 +18,14 @@ impl ShortIds {
     pub(crate) fn of(run: &Run, reader: &Reader) -> Self {
         match run.console.format {
             Format::Table => Self::all(reader),
-            Format::Json | Format::Ndjson | Format::Csv | Format::Markdown | Format::Otlp | Format::Parquet => {
-                Self(FxHashMap::default())
-            }
+            Format::Json
+            | Format::Ndjson
+            | Format::Csv
+            | Format::Markdown
+            | Format::Otlp
+            | Format::Parquet
+            | Format::Perfetto
+            | Format::Html => Self(FxHashMap::default()),
         }
     }
 

@@ -33,7 +33,14 @@ pub(super) fn run(run: &Run, args: &TreeArgs) -> Outcome {
         let tree = reader.tree(&id).map_err(|error| run.store.lookup_failure(&error))?;
         match run.console.format {
             Format::Csv => rows(run.console, &[tree], &short)?,
-            Format::Table | Format::Json | Format::Ndjson | Format::Markdown | Format::Otlp | Format::Parquet => {
+            Format::Table
+            | Format::Json
+            | Format::Ndjson
+            | Format::Markdown
+            | Format::Otlp
+            | Format::Parquet
+            | Format::Perfetto
+            | Format::Html => {
                 print_object(run.console, &tree, |out| {
                     let mut table = drawing(run.console);
                     draw(&mut table, &tree, &short);

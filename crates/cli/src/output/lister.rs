@@ -40,7 +40,9 @@ impl Lister {
                 out.write_all(&header)?;
                 Shape::Csv { fields: T::FIELDS }
             }
-            Format::Markdown | Format::Otlp | Format::Parquet => return Err(format_of_one_command(console.format)),
+            Format::Markdown | Format::Otlp | Format::Parquet | Format::Perfetto | Format::Html => {
+                return Err(format_of_one_command(console.format));
+            }
         };
         Ok(Self { console, out, shape, items: 0, buffer: Vec::new() })
     }
@@ -124,6 +126,8 @@ pub(crate) fn format_of_one_command(format: Format) -> Failure {
     let (name, command) = match format {
         Format::Otlp => ("otlp", "export"),
         Format::Parquet => ("parquet", "export"),
+        Format::Perfetto => ("perfetto", "export"),
+        Format::Html => ("html", "export"),
         Format::Markdown | Format::Table | Format::Json | Format::Ndjson | Format::Csv => ("markdown", "schema"),
     };
     Failure::usage(format!("{name} is a format of `{command}` alone: use table, json, ndjson or csv"))
@@ -151,7 +155,9 @@ pub(crate) fn print_object<T: Item>(
             list.item(item, Vec::new)?;
             list.finish("")?;
         }
-        Format::Markdown | Format::Otlp | Format::Parquet => return Err(format_of_one_command(console.format)),
+        Format::Markdown | Format::Otlp | Format::Parquet | Format::Perfetto | Format::Html => {
+            return Err(format_of_one_command(console.format));
+        }
     }
     out.flush()?;
     Ok(())

@@ -6,11 +6,13 @@
 //! - `rows`: rows whose columns only their query knows
 //! - `shape`: which fields each object has
 //! - `words`: money, counts, durations as people read them
+//! - `fit`: text cut to a width
 //! - `indent`: JSON as people read it
 //! - `file`: output into a file that is whole or not there
 
 mod csv;
 mod file;
+mod fit;
 mod indent;
 mod lister;
 #[cfg(feature = "sql")]
@@ -20,6 +22,7 @@ mod table;
 pub(crate) mod words;
 
 pub(crate) use file::write_file;
+pub(crate) use fit::cut;
 pub(crate) use indent::indented;
 pub(crate) use lister::{Lister, format_of_one_command, print_object};
 #[cfg(feature = "sql")]

@@ -48,7 +48,9 @@ impl Rows {
                 out.write_all(&header)?;
                 Shape::Csv
             }
-            Format::Markdown | Format::Otlp | Format::Parquet => return Err(format_of_one_command(console.format)),
+            Format::Markdown | Format::Otlp | Format::Parquet | Format::Perfetto | Format::Html => {
+                return Err(format_of_one_command(console.format));
+            }
         };
         let names = columns.map(|(name, _)| serde_json::Value::from(name).to_string()).collect();
         Ok(Self { console, out, shape, names, printed: 0, buffer: Vec::new() })

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
+use super::fit::cut;
 use crate::escape::escape;
 
 /// Rows that are held to find the widths of columns.
@@ -154,15 +155,7 @@ impl Table {
     /// The text, cut where the terminal ends if it starts at column `at`.
     fn fit<'t>(&self, text: &'t str, at: usize) -> std::borrow::Cow<'t, str> {
         let Some(room) = self.limit.map(|limit| limit.saturating_sub(at).max(20)) else { return text.into() };
-        if text.width() <= room {
-            return text.into();
-        }
-        let mut used = 1;
-        let kept = text.chars().take_while(|c| {
-            used += c.width().unwrap_or(0);
-            used <= room
-        });
-        kept.chain(['…']).collect::<String>().into()
+        cut(text, room)
     }
 }
 

@@ -43,9 +43,14 @@ impl Verdicts {
     pub(crate) fn new(console: Console, bar: ProgressBar) -> Result<Self, Failure> {
         let list = match console.format {
             Format::Table => None,
-            Format::Json | Format::Ndjson | Format::Csv | Format::Markdown | Format::Otlp | Format::Parquet => {
-                Some(Lister::new::<LineVerdict>(console, &[])?)
-            }
+            Format::Json
+            | Format::Ndjson
+            | Format::Csv
+            | Format::Markdown
+            | Format::Otlp
+            | Format::Parquet
+            | Format::Perfetto
+            | Format::Html => Some(Lister::new::<LineVerdict>(console, &[])?),
         };
         Ok(Self { console, list, bar, redactor: Redactor::new(), accepted: 0, duplicates: 0, rejected: 0 })
     }

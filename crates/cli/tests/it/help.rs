@@ -8,6 +8,7 @@ const COMMANDS: &[&str] = &[
     "record",
     "validate",
     "sessions",
+    "top",
     "show",
     "events",
     "spans",

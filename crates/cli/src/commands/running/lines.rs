@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use flightrec_events::{Id, State, Timestamp};
 use flightrec_sessions::{Activity, SessionStatus};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::escape::escape;
-use crate::output::words;
+use crate::output::{cut, words};
 
 /// What fits on the terminal.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ pub(super) fn lines(
     if hidden > 0 {
         lines.push(format!("and {} more", words::count(hidden as u64)));
     }
-    lines.iter().map(|line| cut(line, room.width)).collect()
+    lines.iter().map(|line| cut(line, room.width).into_owned()).collect()
 }
 
 /// Children under their parents, else in the order in which they came.
@@ -143,19 +143,6 @@ fn totals(sessions: &[SessionStatus], now: Timestamp) -> String {
         words::cost(nanos, unpriced),
         words::duration(now.micros_since(began).max(0)),
     )
-}
-
-/// The beginning of a line that fits.
-fn cut(line: &str, width: usize) -> String {
-    if line.width() <= width {
-        return line.to_owned();
-    }
-    let mut used = 1;
-    let kept = line.chars().take_while(|c| {
-        used += c.width().unwrap_or(0);
-        used <= width
-    });
-    kept.chain(['…']).collect()
 }
 
 #[cfg(test)]
