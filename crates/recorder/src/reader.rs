@@ -233,11 +233,15 @@ impl Reader {
         if let Some(session) = projection.find(prefix) {
             return Ok(projection.id_at(session));
         }
-        let begins = |id: &Arc<str>| id.starts_with(prefix);
-        let mut found: Vec<Arc<str>> = projection.listed().map(|at| projection.id_at(at)).filter(begins).collect();
+        let beginning = projection.sessions.beginning_with(prefix);
+        let of = |is: &dyn Fn(u32) -> bool| {
+            let found = beginning.iter().filter(|(at, _)| is(*at)).map(|(_, id)| Arc::clone(id));
+            found.collect::<Vec<Arc<str>>>()
+        };
+        let mut found = of(&|at| projection.is_listed(at));
         if found.is_empty() {
             // A trace that belongs to no session is found by its id.
-            found = projection.roots().map(|at| projection.id_at(at)).filter(begins).collect();
+            found = of(&|at| projection.is_root(at));
         }
         match found.as_slice() {
             [one] => Ok(Arc::clone(one)),

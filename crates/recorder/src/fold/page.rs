@@ -34,6 +34,9 @@ pub(crate) struct PageHead {
     /// The sessions by index, ascending.
     pub(crate) sessions: Vec<u32>,
     pub(crate) ids: Vec<Key>,
+    /// The ids that come first and last in order: most look for ids of about one time, which are in few pages.
+    least_id: Arc<str>,
+    greatest_id: Arc<str>,
     /// What stands for the id of the session that each says spawned it.
     pub(crate) parents: Vec<Option<Key>>,
     /// Those that are hidden, a bit each.
@@ -50,6 +53,13 @@ impl PageHead {
             && (self.ids.len(), self.parents.len()) == (count, count)
             && self.sessions.is_sorted_by(|a, b| a < b)
             && self.sessions.iter().all(|at| *at < sessions)
+    }
+
+    /// Whether one of its ids may begin so.
+    pub(crate) fn may_hold(&self, prefix: &str) -> bool {
+        let begins = |id: &str| id.starts_with(prefix);
+        (*self.least_id <= *prefix || begins(&self.least_id))
+            && (*self.greatest_id >= *prefix || begins(&self.greatest_id))
     }
 
     pub(crate) const fn is_hidden(&self, slot: usize) -> bool {
@@ -128,6 +138,8 @@ impl Page {
         let head = PageHead {
             sessions: sessions.iter().map(|(at, ..)| *at).collect(),
             ids: folds.iter().map(|fold| key_of(&fold.id)).collect(),
+            least_id: folds.iter().map(|fold| Arc::clone(&fold.id)).min().unwrap_or_default(),
+            greatest_id: folds.iter().map(|fold| Arc::clone(&fold.id)).max().unwrap_or_default(),
             parents: folds.iter().map(|fold| fold.parent().map(|id| key_of(id))).collect(),
             hidden: bits(SessionFold::is_hidden),
             eventless: bits(|fold| fold.extent.events == 0),

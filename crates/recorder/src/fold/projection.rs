@@ -358,9 +358,12 @@ impl Projection {
 
     /// The indices of everything that stands for no other id and holds events: sessions, and traces without one.
     pub(crate) fn roots(&self) -> impl Iterator<Item = u32> {
-        (0..self.sessions.len())
-            .filter(|at| self.places.place_of(*at).is_none())
-            .filter(|at| self.places.group(*at).iter().any(|id| !self.sessions.is_eventless(*id)))
+        (0..self.sessions.len()).filter(|at| self.is_root(*at))
+    }
+
+    /// Whether an id stands for no other and holds events.
+    pub(crate) fn is_root(&self, at: u32) -> bool {
+        self.places.place_of(at).is_none() && self.places.group(at).iter().any(|id| !self.sessions.is_eventless(*id))
     }
 
     /// The session that an id names or stands for, whole id.

@@ -144,6 +144,25 @@ impl Sessions {
         self.hot_ids.get(id).copied().or_else(|| self.ids.get(&id_key(id)).copied())
     }
 
+    /// The sessions whose ids begin so, by index.
+    pub(crate) fn beginning_with(&self, prefix: &str) -> Vec<(u32, Arc<str>)> {
+        let hot = self.hot.iter().filter(|(_, hot)| hot.fold.id.starts_with(prefix));
+        let mut found: Vec<(u32, Arc<str>)> = hot.map(|(at, hot)| (*at, Arc::clone(&hot.fold.id))).collect();
+        for (number, shelved) in (0..).zip(&self.pages) {
+            let Some(page) = shelved.as_ref().map(|shelved| &shelved.page).filter(|page| page.head.may_hold(prefix))
+            else {
+                continue;
+            };
+            let sessions = page.head.sessions.iter().zip(0..);
+            let held = sessions.filter(|(at, slot)| self.slots[**at as usize] == number * PAGE_SESSIONS as u32 + slot);
+            let Ok(folds) = self.unpack(number, page) else { continue };
+            let ids = held.map(|(at, slot)| (*at, Arc::clone(&folds[slot as usize].id)));
+            found.extend(ids.filter(|(_, id)| id.starts_with(prefix)));
+        }
+        found.sort_unstable_by_key(|(at, _)| *at);
+        found
+    }
+
     /// A session that is not known yet.
     pub(crate) fn add(&mut self, id: Arc<str>, touched: u64) -> u32 {
         let at = self.len();

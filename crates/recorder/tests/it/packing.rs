@@ -114,6 +114,7 @@ fn assert_same(found: &Reader, wanted: &Reader) {
     assert_eq!(found.ids_with_traces(), wanted.ids_with_traces());
     assert_eq!(found.model_runs(None).unwrap(), wanted.model_runs(None).unwrap());
     for id in wanted.session_ids() {
+        assert_eq!(format!("{:?}", found.resolve(&id[..3])), format!("{:?}", wanted.resolve(&id[..3])));
         assert_eq!(found.session(&id).unwrap(), wanted.session(&id).unwrap());
         assert_eq!(found.model_runs(Some(&id)).unwrap(), wanted.model_runs(Some(&id)).unwrap());
     }
