@@ -85,7 +85,7 @@ fn many_events_unlike_each_other_are_found_from_anywhere() {
 
 #[test]
 fn of_a_session_the_kinds_that_are_wanted_are_found_and_no_others() {
-    let (store, log) = (Store::new(), Log::new(10));
+    let (store, log) = (Store::new(), Log::new(3));
     let segment = store.open(&log.seal(&*store.storage, 0..log.blocks.len()));
     let all: Vec<_> = log.records.iter().map(|record| CheckedEvent::decode(record).unwrap()).collect();
     let sessions: HashSet<&str> =
