@@ -1,13 +1,16 @@
-//! The pages of a chunk, decompressed with a context that each thread keeps.
+//! The pages of a chunk, decompressed with a context that each thread keeps, and its dictionary only where it is needed.
 //!
 //! The Parquet library makes a compressor and a decompressor for every chunk that it opens, and one session is a few rows
 //! of some sixty chunks: making contexts took half the time of reading it. So the library is told that the
 //! chunks are not compressed, and what it gives out is decompressed here.
+//!
+//! Columns of ids and hashes give up their dictionary after a few rows of a group, and the pages behind do not refer to it;
+//! but the library reads and decodes it before any of them, which took half of the rest.
 
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
@@ -34,24 +37,61 @@ pub(crate) fn without_compression(
     metadata.row_groups().iter().map(|group| group.columns().iter().map(plain).collect()).collect()
 }
 
-/// Decompresses the pages of a reader that does not.
-pub(crate) struct Decompressed<R>(pub(crate) R);
+/// Decompresses the pages of a reader that does not. The dictionary comes before the first page that refers to it, and not
+/// at all if none does that is read.
+pub(crate) struct Decompressed<R> {
+    pages: R,
+    /// Another reader, which has the dictionary yet to come.
+    dictionary: Option<R>,
+    /// A page whose dictionary came before it.
+    held: Option<Page>,
+}
+
+impl<R: PageReader> Decompressed<R> {
+    /// The pages of one reader, and of another one of the same chunk the dictionary.
+    pub(crate) fn new(mut pages: R, dictionary: R) -> Result<Self, ParquetError> {
+        let has_dictionary = pages.peek_next_page()?.is_some_and(|page| page.is_dict);
+        if has_dictionary {
+            pages.skip_next_page()?;
+        }
+        Ok(Self { pages, dictionary: has_dictionary.then_some(dictionary), held: None })
+    }
+}
 
 impl<R: PageReader> PageReader for Decompressed<R> {
     fn get_next_page(&mut self) -> Result<Option<Page>, ParquetError> {
-        self.0.get_next_page()?.map(decompressed).transpose()
+        if let Some(page) = self.held.take() {
+            return Ok(Some(page));
+        }
+        let Some(page) = self.pages.get_next_page()? else { return Ok(None) };
+        let page = decompressed(page)?;
+        if matches!(page.encoding(), Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY)
+            && let Some(mut reader) = self.dictionary.take()
+        {
+            self.held = Some(page);
+            let found = reader.get_next_page()?.filter(|page| matches!(page, Page::DictionaryPage { .. }));
+            let missing = || ParquetError::General("a dictionary is missing".to_owned());
+            return decompressed(found.ok_or_else(missing)?).map(Some);
+        }
+        Ok(Some(page))
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>, ParquetError> {
-        self.0.peek_next_page()
+        match &self.held {
+            None => self.pages.peek_next_page(),
+            Some(page) => {
+                let num_levels = Some(page.num_values() as usize);
+                Ok(Some(PageMetadata { num_rows: None, num_levels, is_dict: false }))
+            }
+        }
     }
 
     fn skip_next_page(&mut self) -> Result<(), ParquetError> {
-        self.0.skip_next_page()
+        if self.held.take().is_some() { Ok(()) } else { self.pages.skip_next_page() }
     }
 
     fn at_record_boundary(&mut self) -> Result<bool, ParquetError> {
-        self.0.at_record_boundary()
+        if self.held.is_some() { Ok(false) } else { self.pages.at_record_boundary() }
     }
 }
 

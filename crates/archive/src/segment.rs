@@ -18,7 +18,7 @@ use crate::error::{ReadError, io};
 use crate::footer::{Footer, MAGIC, Refused, glimpse, key};
 use crate::hex::hex;
 use crate::schema::SCHEMA;
-use crate::slice::{self, ColumnSlice};
+use crate::slice::{ColumnSlice, OpenColumn};
 
 /// An open segment: its footer is in memory, the rest is read page by page.
 ///
@@ -143,9 +143,25 @@ impl Segment {
         place: usize,
         rows: Range<usize>,
     ) -> Result<Option<ColumnSlice>, ReadError> {
+        let Some(mut column) = self.open_column(group, place)? else { return Ok(None) };
+        self.next_rows(&mut column, place, rows).map(Some)
+    }
+
+    /// A column that is about to be read; `None` where no row of the group has a value.
+    pub(crate) fn open_column(&self, group: usize, place: usize) -> Result<Option<OpenColumn>, ReadError> {
         let Some((chunk, pages)) = self.footer.chunk(group, place) else { return Ok(None) };
-        let read = slice::read(&self.file, chunk, pages, self.footer.groups[group].rows, rows);
-        read.map(Some).map_err(|error| self.refused(error, place))
+        let column = OpenColumn::open(&self.file, chunk, pages, self.footer.groups[group].rows);
+        column.map(Some).map_err(|error| self.refused(error, place))
+    }
+
+    /// Some rows of a column, none of which is before those that were read last.
+    pub(crate) fn next_rows(
+        &self,
+        column: &mut OpenColumn,
+        place: usize,
+        rows: Range<usize>,
+    ) -> Result<ColumnSlice, ReadError> {
+        column.read(rows).map_err(|error| self.refused(error, place))
     }
 
     /// Compares the whole file with its digest.

@@ -10,7 +10,7 @@ use crate::footer::{Page, SessionEnds};
 use crate::rows::assemble;
 use crate::schema::{SCHEMA, place};
 use crate::segment::Segment;
-use crate::slice::ColumnSlice;
+use crate::slice::{ColumnSlice, OpenColumn};
 use crate::values::Value;
 
 /// The most rows that are in memory at once while sessions are read.
@@ -40,7 +40,46 @@ pub struct Rows<'s> {
     segment: &'s Segment,
     ranges: std::vec::IntoIter<RowRange>,
     rest: Option<RowRange>,
+    open: OpenGroup,
     window: Option<(Window, usize)>,
+    unwanted: Unwanted,
+}
+
+/// The kinds of events that nobody asked for.
+#[derive(Debug, Default)]
+struct Unwanted {
+    built_in: Vec<Kind>,
+    declared: bool,
+}
+
+impl Unwanted {
+    fn holds(&self, kind: Option<Kind>) -> bool {
+        kind.map_or(self.declared, |kind| self.built_in.contains(&kind))
+    }
+}
+
+/// The columns of one group that are being read.
+#[derive(Debug, Default)]
+struct OpenGroup {
+    group: usize,
+    columns: Vec<Option<OpenColumn>>,
+}
+
+impl OpenGroup {
+    /// Some rows of one column; `None` where no row of the group has a value.
+    fn read(&mut self, segment: &Segment, range: &RowRange, place: usize) -> Result<Option<ColumnSlice>, ReadError> {
+        if self.group != range.group {
+            self.columns.clear();
+            self.group = range.group;
+        }
+        self.columns.resize_with(SCHEMA.columns().len(), || None);
+        let held = &mut self.columns[place];
+        if held.as_ref().is_none_or(|column| !column.is_before(range.rows.start)) {
+            *held = segment.open_column(range.group, place)?;
+        }
+        let Some(column) = held else { return Ok(None) };
+        segment.next_rows(column, place, range.rows.clone()).map(Some)
+    }
 }
 
 impl Segment {
@@ -119,7 +158,8 @@ impl Segment {
     }
 
     pub(crate) fn rows(&self, ranges: Vec<RowRange>) -> Rows<'_> {
-        Rows { segment: self, ranges: ranges.into_iter(), rest: None, window: None }
+        let (open, unwanted) = (OpenGroup::default(), Unwanted::default());
+        Rows { segment: self, ranges: ranges.into_iter(), rest: None, open, window: None, unwanted }
     }
 
     /// All rows, in the order of the file.
@@ -149,32 +189,6 @@ impl Segment {
         let rows = rows.start + start..rows.start + end;
         Ok((!rows.is_empty()).then_some(RowRange { group, rows }))
     }
-
-    /// The rows as events.
-    pub(crate) fn window(&self, range: &RowRange) -> Result<Window, ReadError> {
-        let mut columns: Vec<Option<ColumnSlice>> = Vec::new();
-        columns.resize_with(SCHEMA.columns().len(), || None);
-        let codes = self.column(range.group, place::CODE, range.rows.clone())?;
-        let mut wanted = vec![false; columns.len()];
-        for place in [place::SEQ, place::RECORDED_AT, SCHEMA.stored] {
-            wanted[place] = true;
-        }
-        let mut kinds = Vec::new();
-        for row in 0..range.rows.len() {
-            let kind = codes.as_ref().and_then(|codes| codes.get(row)).and_then(kind_of);
-            if let Some(kind) = kind
-                && !kinds.contains(&kind)
-            {
-                SCHEMA.of_kind(kind).iter().for_each(|leaf| wanted[leaf.column] = true);
-                kinds.push(kind);
-            }
-        }
-        for (place, column) in columns.iter_mut().enumerate().filter(|(place, _)| wanted[*place]) {
-            *column = self.column(range.group, place, range.rows.clone())?;
-        }
-        columns[place::CODE] = codes;
-        Ok(Window { columns, rows: range.rows.len() })
-    }
 }
 
 /// How many of the first rows keep `before`, which no row does after the first that does not.
@@ -194,14 +208,40 @@ fn kind_of(code: Value<'_>) -> Option<Kind> {
 
 /// Some rows that are in memory.
 #[derive(Debug)]
-pub(crate) struct Window {
+struct Window {
     columns: Vec<Option<ColumnSlice>>,
     rows: usize,
 }
 
 impl Window {
-    pub(crate) const fn rows(&self) -> usize {
-        self.rows
+    /// Reads of some rows what the wanted ones among them have.
+    fn read(segment: &Segment, open: &mut OpenGroup, range: &RowRange, unwanted: &Unwanted) -> Result<Self, ReadError> {
+        let mut columns: Vec<Option<ColumnSlice>> = Vec::new();
+        columns.resize_with(SCHEMA.columns().len(), || None);
+        columns[place::CODE] = open.read(segment, range, place::CODE)?;
+        let mut window = Self { columns, rows: range.rows.len() };
+        let mut wanted = vec![false; window.columns.len()];
+        let mut kinds = Vec::new();
+        for row in 0..window.rows {
+            let kind = window.kind(row);
+            if !unwanted.holds(kind) && !kinds.contains(&kind) {
+                for place in [place::SEQ, place::RECORDED_AT, SCHEMA.stored] {
+                    wanted[place] = true;
+                }
+                kind.iter().flat_map(|kind| SCHEMA.of_kind(*kind)).for_each(|leaf| wanted[leaf.column] = true);
+                kinds.push(kind);
+            }
+        }
+        wanted[place::CODE] = false;
+        for (place, column) in window.columns.iter_mut().enumerate().filter(|(place, _)| wanted[*place]) {
+            *column = open.read(segment, range, place)?;
+        }
+        Ok(window)
+    }
+
+    /// The kind of a row's event; `None` if it is of a declared family.
+    fn kind(&self, row: usize) -> Option<Kind> {
+        self.value(place::CODE, row).and_then(kind_of)
     }
 
     fn value(&self, place: usize, row: usize) -> Option<Value<'_>> {
@@ -209,7 +249,7 @@ impl Window {
     }
 
     /// The event of a row; what is wrong if there is none.
-    pub(crate) fn event(&self, row: usize) -> Result<ArchivedEvent, &'static str> {
+    fn event(&self, row: usize) -> Result<ArchivedEvent, &'static str> {
         let Some(Value::Number(seq)) = self.value(place::SEQ, row) else { return Err("a row has no position") };
         let Some(Value::Number(recorded_at)) = self.value(place::RECORDED_AT, row) else {
             return Err("a row has no time");
@@ -218,7 +258,7 @@ impl Window {
             Some(Value::String(stored)) => CheckedEvent::decode(stored).ok(),
             Some(_) => None,
             None => {
-                let kind = self.value(place::CODE, row).and_then(kind_of).ok_or("a row is of an unknown kind")?;
+                let kind = self.kind(row).ok_or("a row is of an unknown kind")?;
                 assemble(kind, |place| self.value(place, row))
             }
         };
@@ -231,13 +271,26 @@ impl Window {
 }
 
 impl Rows<'_> {
+    /// Leaves out what is of other kinds than `wanted` names, and does not read it; `None` stands for all declared
+    /// families.
+    #[must_use]
+    pub fn of_kinds(mut self, wanted: impl Fn(Option<Kind>) -> bool) -> Self {
+        let built_in = Kind::ALL.iter().copied().filter(|kind| !wanted(Some(*kind))).collect();
+        self.unwanted = Unwanted { built_in, declared: !wanted(None) };
+        self
+    }
+
     fn step(&mut self) -> Result<Option<ArchivedEvent>, ReadError> {
         loop {
-            if let Some((window, next)) = &mut self.window
-                && *next < window.rows()
+            while let Some((window, next)) = &mut self.window
+                && *next < window.rows
             {
+                let row = *next;
                 *next += 1;
-                let event = window.event(*next - 1);
+                if self.unwanted.holds(window.kind(row)) {
+                    continue;
+                }
+                let event = window.event(row);
                 return event.map(Some).map_err(|what| self.segment.damaged(what, "in a row".to_owned()));
             }
             let Some(range) = self.rest.take().or_else(|| self.ranges.next()) else { return Ok(None) };
@@ -246,7 +299,7 @@ impl Rows<'_> {
             if end < range.rows.end {
                 self.rest = Some(RowRange { group: range.group, rows: end..range.rows.end });
             }
-            self.window = Some((self.segment.window(&window)?, 0));
+            self.window = Some((Window::read(self.segment, &mut self.open, &window, &self.unwanted)?, 0));
         }
     }
 

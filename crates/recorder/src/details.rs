@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use flightrec_events::Kind;
 use rustc_hash::FxHashMap;
 
 use crate::error::ReadError;
@@ -11,6 +12,11 @@ use crate::reader::{AnswerError, Reader};
 use crate::selection::Events;
 use crate::view::{Finding, FindingKind, MessageView, SessionDetail, SpanView};
 
+/// The kinds that tell of spans.
+const SPANS: &[Kind] = &[Kind::SpanOpened, Kind::SpanClosed, Kind::LlmInference];
+/// And of messages.
+const MESSAGES: &[Kind] = &[Kind::SessionMessage];
+
 impl Reader {
     /// Everything about one session, named by its id or a unique beginning of it.
     ///
@@ -18,7 +24,10 @@ impl Reader {
     /// [`AnswerError`] if no one session answers, or its events cannot be read.
     pub fn session(&self, id: &str) -> Result<SessionDetail, AnswerError> {
         let id = self.resolve(id)?;
-        let (fold, gaps) = self.fold_details(Some(std::slice::from_ref(&id)))?;
+        let kinds = [SPANS, &[Kind::SessionStateChange]].concat();
+        // Whether telemetry told of anything decides the order of the states.
+        let kinds = if self.is_told_of(&id) { &[] } else { &kinds[..] };
+        let (fold, gaps) = self.fold_details(Some(std::slice::from_ref(&id)), kinds)?;
         let (spans, states) = fold.finish();
         let mut tree = self.tree(&id)?;
         tree.session.findings.extend(gaps);
@@ -30,7 +39,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if events cannot be read.
     pub fn spans(&self, filter: &SpanFilter) -> Result<Vec<SpanView>, ReadError> {
-        let (fold, _) = self.fold_details(filter.session.as_ref().map(std::slice::from_ref))?;
+        let (fold, _) = self.fold_details(filter.session.as_ref().map(std::slice::from_ref), SPANS)?;
         Ok(filter.arrange(fold.into_spans()))
     }
 
@@ -39,7 +48,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if events cannot be read, damage apart.
     pub fn spans_of(&self, sessions: &[Arc<str>]) -> Result<(Vec<SpanView>, Vec<Finding>), ReadError> {
-        self.fold_details(Some(sessions)).map(|(fold, gaps)| (fold.into_spans(), gaps))
+        self.fold_details(Some(sessions), SPANS).map(|(fold, gaps)| (fold.into_spans(), gaps))
     }
 
     /// A session's thread, in the order of the log; of all sessions with `None`.
@@ -48,7 +57,7 @@ impl Reader {
     /// [`ReadError`] if events cannot be read.
     pub fn messages(&self, session: Option<Arc<str>>) -> Result<Vec<MessageView>, ReadError> {
         let sessions = session.map(|session| vec![session]);
-        let (fold, _) = self.fold_details(sessions.as_deref())?;
+        let (fold, _) = self.fold_details(sessions.as_deref(), MESSAGES)?;
         Ok(fold.into_messages())
     }
 
@@ -57,7 +66,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if events cannot be read, damage apart.
     pub fn messages_of(&self, sessions: &[Arc<str>]) -> Result<(Vec<MessageView>, Vec<Finding>), ReadError> {
-        self.fold_details(Some(sessions)).map(|(fold, gaps)| (fold.into_messages(), gaps))
+        self.fold_details(Some(sessions), MESSAGES).map(|(fold, gaps)| (fold.into_messages(), gaps))
     }
 
     /// The ids of all sessions, and of the traces outside any session, in groups: of so many events together, or of one that
@@ -80,12 +89,18 @@ impl Reader {
         groups
     }
 
-    /// Folds the events of some sessions, or of all. A damaged block loses its own events and no others; each is told as
-    /// a finding.
-    fn fold_details(&self, sessions: Option<&[Arc<str>]>) -> Result<(DetailFold, Vec<Finding>), ReadError> {
+    /// Folds the events of some kinds, or of all, of some sessions, or of all. A damaged block loses its own events and no
+    /// others; each is told as a finding.
+    fn fold_details(
+        &self,
+        sessions: Option<&[Arc<str>]>,
+        kinds: &[Kind],
+    ) -> Result<(DetailFold, Vec<Finding>), ReadError> {
         let mut fold = DetailFold::new(self.stand_ins(sessions), self.sharing(sessions));
         let mut gaps = Vec::new();
-        for event in Events::of_sessions(self, sessions.map(<[_]>::to_vec), EventFilter::default()) {
+        let kinds = kinds.iter().map(|kind| kind.code().to_owned()).collect();
+        let filter = EventFilter { kinds, ..EventFilter::default() };
+        for event in Events::of_sessions(self, sessions.map(<[_]>::to_vec), filter) {
             match event {
                 Ok(event) => fold.apply(event.seq, &event.event),
                 Err(error) if error.is_damage() => gaps.push(Finding {
@@ -101,6 +116,12 @@ impl Reader {
             }
         }
         Ok((fold, gaps))
+    }
+
+    /// Whether telemetry told anything of a session.
+    fn is_told_of(&self, id: &str) -> bool {
+        let projection = self.projection();
+        projection.find(id).is_none_or(|at| projection.session_at(at).told.is_some())
     }
 
     /// Which ids stand for some sessions, or for any.

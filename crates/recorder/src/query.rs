@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use flightrec_events::{Backend, State, Timestamp};
+use flightrec_events::{Backend, Kind, State, Timestamp};
 
 use crate::fold::Row;
 use crate::reader::RecordedEvent;
@@ -117,6 +117,12 @@ impl EventFilter {
     /// All events of one session.
     pub fn of_session(id: Arc<str>) -> Self {
         Self { session: Some(id), ..Self::default() }
+    }
+
+    /// Whether an event of a kind may pass; `None` stands for all declared families.
+    pub(crate) fn may_take(&self, kind: Option<Kind>) -> bool {
+        let is_named = |kind: Kind| self.kinds.iter().any(|name| name == kind.code() || name == kind.type_name());
+        self.kinds.is_empty() || kind.is_none_or(is_named)
     }
 
     pub(crate) fn takes(&self, event: &RecordedEvent) -> bool {

@@ -190,7 +190,7 @@ impl<'a> Events<'a> {
                     self.segment = Some(Box::new(segment.log()?));
                     return Ok(());
                 }
-                let rows = segment.sessions(&self.wanted.ids())?;
+                let rows = segment.sessions(&self.wanted.ids())?.of_kinds(|kind| self.filter.may_take(kind));
                 let mut events: Vec<RecordedEvent> =
                     rows.map(|row| row.map(RecordedEvent::from)).collect::<Result<_, _>>()?;
                 events.sort_unstable_by_key(|event| event.seq);

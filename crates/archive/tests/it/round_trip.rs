@@ -66,6 +66,48 @@ fn each_session_is_found_whole_and_alone() {
     assert_eq!(rows, several.iter().map(|one| segments[0].session(one).unwrap().count()).sum::<usize>());
 }
 
+/// Their columns give up their dictionaries on the way, and more rows are read than are in memory at once.
+#[test]
+fn many_events_unlike_each_other_are_found_from_anywhere() {
+    let (store, log) = (Store::new(), Log::of_unlike(20_000));
+    let segment = store.open(&log.seal(&*store.storage, 0..log.blocks.len()));
+    segment.verify().unwrap();
+    for session in 0..7 {
+        let found: Vec<_> = segment.session(&format!("session-{session}")).unwrap().map(Result::unwrap).collect();
+        let expected = log.records.iter().skip(session).step_by(7).map(|record| CheckedEvent::decode(record).unwrap());
+        assert!(expected.eq(found.iter().map(|event| event.event.clone())), "session {session}");
+    }
+    for at in (0..log.records.len()).step_by(997) {
+        let found = segment.event(Seq::new(at as u64 + 1)).unwrap().unwrap();
+        assert_eq!(found.event, CheckedEvent::decode(&log.records[at]).unwrap());
+    }
+}
+
+#[test]
+fn of_a_session_the_kinds_that_are_wanted_are_found_and_no_others() {
+    let (store, log) = (Store::new(), Log::new(3));
+    let segment = store.open(&log.seal(&*store.storage, 0..log.blocks.len()));
+    let all: Vec<_> = log.records.iter().map(|record| CheckedEvent::decode(record).unwrap()).collect();
+    let sessions: HashSet<&str> =
+        all.iter().filter_map(|event| Some(event.model_session_id.as_ref()?.as_str())).collect();
+    let asked: [&dyn Fn(Option<Kind>) -> bool; 5] = [
+        &|_| true,
+        &|_| false,
+        &|kind| kind.is_none(),
+        &|kind| matches!(kind, Some(Kind::SpanOpened | Kind::SpanClosed)),
+        &|kind| kind.is_none_or(|kind| kind != Kind::LlmInference),
+    ];
+    for (at, wanted) in asked.into_iter().enumerate() {
+        for session in &sessions {
+            let of = |event: &&CheckedEvent| {
+                event.model_session_id.as_ref().is_some_and(|id| id.as_str() == *session) && wanted(event.kind())
+            };
+            let found = segment.session(session).unwrap().of_kinds(wanted).map(|event| event.unwrap().event);
+            assert!(found.eq(all.iter().filter(of).cloned()), "{session}, question {at}");
+        }
+    }
+}
+
 #[test]
 fn an_event_is_found_by_its_position() {
     let (store, log) = (Store::new(), Log::new(3));

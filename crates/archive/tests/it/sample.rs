@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flightrec_archive::{Seal, SealedBlock, Segment, SegmentEntry};
-use flightrec_events::{CheckedEvent, Registry};
+use flightrec_events::{CheckedEvent, Id, Kind, Payload, Registry};
 use flightrec_journal::{ChainHash, DiskStorage, LinkHasher, RecordHash, Seq, Storage, StoreId};
 
 pub(crate) const STORE: StoreId = StoreId::from_bytes(*b"a sealed store..");
@@ -30,6 +30,25 @@ impl Log {
             }
         }
         Self::of(records, ChainHash::genesis(STORE))
+    }
+
+    /// So many inferences of a few sessions, each with a job and a response of its own.
+    pub(crate) fn of_unlike(count: usize) -> Self {
+        let sample = events().into_iter().find(|event| event.kind() == Some(Kind::LlmInference)).unwrap();
+        let id = |text: String| Some(Id::new(&*text).unwrap());
+        let record = |at: usize| {
+            let mut event = flightrec_events::Event::clone(&sample);
+            event.event_id = flightrec_events::EventId::v7(1_700_000_000_000, at as u128);
+            event.model_session_id = id(format!("session-{}", at % 7));
+            event.job_id = id(format!("{:016x}", (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+            if let Payload::LlmInference(inference) = &mut event.payload {
+                inference.request_id = id(format!("req_{at:040}"));
+            }
+            let mut stored = Vec::new();
+            event.check().unwrap().encode(&mut stored);
+            stored
+        };
+        Self::of((0..count).map(record).collect(), ChainHash::genesis(STORE))
     }
 
     fn of(records: Vec<Vec<u8>>, mut link: ChainHash) -> Self {
