@@ -7,7 +7,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
     HeaderValue, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
@@ -78,6 +78,13 @@ impl Answer {
         let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
         Self::content("application/octet-stream", content)
             .header(CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")))
+    }
+
+    /// Nothing: the client has the answer already.
+    pub(crate) fn known(tag: HeaderValue) -> Self {
+        let mut answer = Self::content("application/json", Bytes::new()).status(StatusCode::NOT_MODIFIED);
+        answer.0.headers_mut().remove(CONTENT_TYPE);
+        answer.header(ETAG, tag)
     }
 
     /// A problem, in the form of the API.
