@@ -90,7 +90,10 @@ impl Answer {
     /// A problem, in the form of the API.
     pub(crate) fn problem(problem: &Problem) -> Self {
         let error = json!({"error": {"code": problem.kind.code(), "message": problem.message}});
-        Self::content("application/json", error.to_string()).because_of(problem)
+        // A message may repeat what the client sent. It says the same without any sign of markup, should anything ever
+        // read it as a page.
+        let error = error.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+        Self::content("application/json", error).because_of(problem)
     }
 
     /// The status and the headers of a problem.

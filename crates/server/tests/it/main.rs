@@ -10,6 +10,7 @@ mod doors;
 mod giving;
 mod golden;
 mod lists;
+mod matrix;
 mod served;
 mod sql;
 mod stopping;
