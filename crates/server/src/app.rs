@@ -7,6 +7,7 @@ use flightrec_recorder::Recorder;
 use flightrec_recorder::budgets::Budgets;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::api::lanes::Lanes;
 use crate::api::sql::Engines;
 use crate::body::Budget;
 use crate::intake::Intake;
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) engines: Engines,
     /// The budgets on record, as the last question about them left them.
     pub(crate) budgets: Mutex<Budgets>,
+    /// Lanes that were read before.
+    pub(crate) lanes: Lanes,
     admitted: Arc<Semaphore>,
     intakes: Arc<Semaphore>,
     questions: Arc<Semaphore>,
@@ -66,6 +69,7 @@ impl App {
             stopping,
             engines: Engines::default(),
             budgets: Mutex::default(),
+            lanes: Lanes::default(),
             admitted: Arc::new(Semaphore::new(limits.max_requests)),
             intakes: Arc::new(Semaphore::new(limits.max_intakes)),
             questions: Arc::new(Semaphore::new(limits.max_questions)),

@@ -6,7 +6,7 @@
 //! - `sessions`, `events`, `lists`, `budgets`: the answers
 //! - `conditional`: whether a client has the answer already
 //! - `given`, `giving`: events and content that are handed in
-//! - `timeline`: many sessions with all their spans, in columns
+//! - `timeline`: many sessions with all their spans, in columns; `lanes`: those that were read before
 //! - `sql`: questions in SQL
 //! - `stream`: events as they are recorded
 //! - `schemas`: the shapes, `examples`: answers of a small store, both for the description of the API
@@ -18,6 +18,7 @@ pub(crate) mod examples;
 mod filters;
 mod given;
 pub(crate) mod giving;
+pub(crate) mod lanes;
 pub(crate) mod lists;
 mod page;
 mod places;
