@@ -22,7 +22,7 @@ export interface Shape {
   seed?: number;
   /** When the first begins, in milliseconds since 1970. */
   start?: number;
-  /** Instead of the usual names, everywhere where text may stand. */
+  /** Instead of the usual names, everywhere where text may stand; behind ids, which have to differ. */
   text?: string;
 }
 
@@ -78,7 +78,7 @@ export class Workload {
     yield this.event(session, at, "SESS-001", "session.created", {
       session_id: session, model_id: text ?? model, backend, role: text ?? ROLES[n % 4 === 0 ? 0 : (n % ROLES.length)]!,
       wp_id: text ?? `WP-${String(Math.floor(n / 40)).padStart(3, "0")}`, mt_id: null, memory_policy: "SESSION_SCOPED",
-      spawn_depth: parent === null ? 0 : 1, provider, label: text ?? `task ${n}`, ...(parent === null ? {} : { parent_session_id: parent }),
+      spawn_depth: parent === null ? 0 : 1, provider: text ?? provider, label: text ?? `task ${n}`, ...(parent === null ? {} : { parent_session_id: parent }),
     }, of); // prettier-ignore
     yield this.event(session, at, "SPAN-001", "span.opened", { kind: "session", name: text ?? `session ${n}`, parent_span_id: null }, of);
     let state = "CREATED";
@@ -88,20 +88,20 @@ export class Workload {
       return change;
     };
     for (let run = 0; run < runs; run++) {
-      const job = `job-${n}-${run}`;
+      const job = `job-${n}-${run}${text ?? ""}`;
       const span = `${(n + 1).toString(16).padStart(8, "0")}${(2 * run + 1).toString(16).padStart(8, "0")}`;
       const tool = `${(n + 1).toString(16).padStart(8, "0")}${(2 * run + 2).toString(16).padStart(8, "0")}`;
       const inRun = { ...of, activity_span_id: span, job_id: job };
       yield this.event(session, at, "SESS-SCHED-001", "session_scheduler.enqueue", { session_id: session, job_id: job, lane: "PRIMARY", priority: 50, concurrency_group: null }, of);
-      if (this.next() < 0.15) {
+      if (text !== undefined || this.next() < 0.15) {
         at += 40;
         yield this.event(session, at, "SESS-SCHED-003", "session_scheduler.rate_limited", {
-          session_id: session, job_id: job, provider, backoff_ms: 500, attempt: 0, limit: pick(["request_rate", "model", "provider"]), reason: text ?? "no place for now",
+          session_id: session, job_id: job, provider: text ?? provider, backoff_ms: 500, attempt: 0, limit: text ?? pick(["request_rate", "model", "provider"]), reason: text ?? "no place for now",
         }, of); // prettier-ignore
         at += 200 + Math.floor(this.next() * 1500);
       }
       yield this.event(session, at, "SESS-SCHED-002", "session_scheduler.dispatch", { session_id: session, job_id: job, lane: "PRIMARY", queue_wait_ms: 0 }, of);
-      if (state !== "ACTIVE") yield enter("ACTIVE", "dispatched");
+      if (state !== "ACTIVE") yield enter("ACTIVE", text ?? "dispatched");
       yield this.event(session, at, "SPAN-001", "span.opened", { kind: "model_run", name: text ?? model, parent_span_id: own }, inRun);
       at += 300 + Math.floor(this.next() * 1200);
       const [input, output] = [400 + Math.floor(this.next() * 4000), 30 + Math.floor(this.next() * 500)];
@@ -111,11 +111,12 @@ export class Workload {
       }, inRun); // prettier-ignore
       const hash = createHash("sha256").update(`${n} ${run}`).digest("hex");
       yield this.event(session, at, "SESS-004", "session.message", {
-        session_id: session, message_id: `m-${n}-${run}`, role: "ASSISTANT", content_hash: hash, content_artifact_id: `sha256:${hash}`, token_count: output,
+        session_id: session, message_id: `m-${n}-${run}${text ?? ""}`, role: "ASSISTANT", content_hash: hash, content_artifact_id: `sha256:${hash}`, token_count: output,
       }, inRun); // prettier-ignore
       yield this.event(session, at, "SPAN-001", "span.opened", { kind: "tool_call", name: text ?? pick(TOOLS), parent_span_id: span }, { ...inRun, activity_span_id: tool });
       at += 20 + Math.floor(this.next() * 400);
-      yield this.event(session, at, "SPAN-002", "span.closed", { status: this.next() < 0.04 ? "error" : "ok" }, { ...inRun, activity_span_id: tool });
+      const hasFailed = this.next() < 0.04 || text !== undefined;
+      yield this.event(session, at, "SPAN-002", "span.closed", { status: hasFailed ? "error" : "ok", ...(text === undefined ? {} : { error_code: text }) }, { ...inRun, activity_span_id: tool });
       yield this.event(session, at, "SPAN-002", "span.closed", { status: "ok" }, inRun);
       at += 50 + Math.floor(this.next() * 500);
     }

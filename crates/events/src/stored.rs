@@ -213,6 +213,11 @@ impl StoredKinds {
         Self { tags: names.into_iter().fold(0, |tags, name| tags | bit(tag(name))) }
     }
 
+    /// Whether a built-in kind is one of them.
+    pub const fn holds(self, kind: Kind) -> bool {
+        self.tags & bit(kind.tag()) != 0
+    }
+
     /// Whether a stored event is of one of the kinds, as far as its first bytes tell. Bytes that are no stored event
     /// may hold anything: their decoding says so.
     pub fn may_hold(self, stored: &[u8]) -> bool {
@@ -222,6 +227,6 @@ impl StoredKinds {
 }
 
 /// The bit of a tag. There are fewer kinds than bits; if there are ever more, the last bit stands for the rest.
-fn bit(tag: u64) -> u64 {
-    1 << tag.min(63)
+const fn bit(tag: u64) -> u64 {
+    1 << if tag < 63 { tag } else { 63 }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use flightrec_events::families::session::{SchedulerDispatch, SchedulerRateLimited};
-use flightrec_events::{Event, Id, Payload, Timestamp};
+use flightrec_events::{Event, Id, Kind, Payload, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
@@ -16,6 +16,20 @@ use crate::view::{SessionView, SpanView, StateChangeView};
 
 /// Up to so many sessions are read one by one; more are read in one pass over the log.
 const READ_ONE_BY_ONE: usize = 32;
+
+/// The kinds of events that a lane is made of: no others are decoded.
+const SHOWN: [Kind; 10] = [
+    Kind::SessionStateChange,
+    Kind::SpanOpened,
+    Kind::SpanClosed,
+    Kind::LlmInference,
+    Kind::SchedulerEnqueue,
+    Kind::SchedulerRateLimited,
+    Kind::SchedulerDispatch,
+    Kind::SchedulerCancelled,
+    Kind::SpawnAccepted,
+    Kind::AnnounceBack,
+];
 
 /// Why a job waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -107,18 +121,21 @@ impl Reader {
     pub fn lanes(&self, sessions: Vec<SessionView>) -> Result<Lanes, ReadError> {
         let mut found: FxHashMap<Arc<str>, Activity> = FxHashMap::default();
         let mut damage = Vec::new();
+        let shown =
+            EventFilter { kinds: SHOWN.iter().map(|kind| kind.code().to_owned()).collect(), ..EventFilter::default() };
         if sessions.len() <= READ_ONE_BY_ONE {
             for session in &sessions {
                 let id = Arc::clone(&session.session_id);
                 let fold = LaneFold::new(self, Some(&id));
-                let fold = fold.read(self.events(&EventFilter::of_session(id)), u64::MAX, &mut damage)?;
+                let filter = EventFilter { session: Some(id), ..shown.clone() };
+                let fold = fold.read(self.events(&filter), u64::MAX, &mut damage)?;
                 found.extend(fold.finish());
             }
         } else {
             let wanted: FxHashSet<Arc<str>> =
                 sessions.iter().flat_map(|session| self.ids_of(&session.session_id)).collect();
             let (first_seq, last_seq) = self.extent(&sessions);
-            let filter = EventFilter { from_seq: Some(first_seq), ..EventFilter::default() };
+            let filter = EventFilter { from_seq: Some(first_seq), ..shown };
             let fold = LaneFold { wanted: Some(wanted), ..LaneFold::new(self, None) };
             found = fold.read(self.events(&filter), last_seq, &mut damage)?.finish();
         }

@@ -125,10 +125,14 @@ impl EventFilter {
         self.kinds.is_empty() || kind.is_none_or(is_named)
     }
 
-    pub(crate) fn takes(&self, event: &RecordedEvent) -> bool {
-        let kind = |wanted: &String| wanted == event.event.code() || wanted == event.event.type_name();
-        (self.kinds.is_empty() || self.kinds.iter().any(kind))
-            && self.since.is_none_or(|since| event.event.timestamp >= since)
+    /// Whether the event's code or type is among the kinds.
+    pub(crate) fn names(&self, event: &RecordedEvent) -> bool {
+        self.kinds.iter().any(|wanted| wanted == event.event.code() || wanted == event.event.type_name())
+    }
+
+    /// Whether the event happened in the time that is wanted.
+    pub(crate) fn is_in_time(&self, event: &RecordedEvent) -> bool {
+        self.since.is_none_or(|since| event.event.timestamp >= since)
             && self.until.is_none_or(|until| event.event.timestamp < until)
     }
 }

@@ -214,6 +214,12 @@ impl Reader {
         Some(Checkpoint { store: self.files.id, seq, chain: projection.chain(), recorded_at })
     }
 
+    /// How often this store has forgotten something, as far as this reader has seen: with the checkpoint it says what all
+    /// answers follow from.
+    pub fn forgettings(&self) -> u64 {
+        self.projection().forgettings
+    }
+
     /// What the log takes on disk, in bytes.
     pub(crate) fn log_bytes(&self) -> Result<u64, ReadError> {
         self.log.bytes()

@@ -195,18 +195,28 @@ impl<'a> Events<'a> {
                     rows.map(|row| row.map(RecordedEvent::from)).collect::<Result<_, _>>()?;
                 events.sort_unstable_by_key(|event| event.seq);
                 let wanted = self.next..=self.last;
-                events.retain(|event| wanted.contains(&event.seq) && self.filter.takes(event));
+                events.retain(|event| wanted.contains(&event.seq) && self.takes(event));
                 self.ready.extend(events);
             }
         }
         Ok(())
     }
 
+    fn takes(&self, event: &RecordedEvent) -> bool {
+        let is_of_kind = match (self.kinds, event.event.payload.kind()) {
+            (Some(kinds), Some(kind)) => kinds.holds(kind),
+            // A declared family goes by its names.
+            (Some(_), None) => self.filter.names(event),
+            (None, _) => true,
+        };
+        is_of_kind && self.filter.is_in_time(event)
+    }
+
     fn take(&mut self, seq: Seq, recorded_at: Timestamp, stored: &[u8]) -> Result<(), ReadError> {
         let is_of_kind = self.kinds.is_none_or(|kinds| kinds.may_hold(stored));
         if (self.next..=self.last).contains(&seq.get()) && is_of_kind && self.wanted.may_take(stored) {
             let event = RecordedEvent { seq: seq.get(), recorded_at, event: open::decode(seq, stored)? };
-            if self.wanted.takes(&event) && self.filter.takes(&event) {
+            if self.wanted.takes(&event) && self.takes(&event) {
                 self.ready.push_back(event);
             }
         }

@@ -7,7 +7,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
     HeaderValue, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
@@ -80,10 +80,20 @@ impl Answer {
             .header(CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")))
     }
 
+    /// Nothing: the client has the answer already.
+    pub(crate) fn known(tag: HeaderValue) -> Self {
+        let mut answer = Self::content("application/json", Bytes::new()).status(StatusCode::NOT_MODIFIED);
+        answer.0.headers_mut().remove(CONTENT_TYPE);
+        answer.header(ETAG, tag)
+    }
+
     /// A problem, in the form of the API.
     pub(crate) fn problem(problem: &Problem) -> Self {
         let error = json!({"error": {"code": problem.kind.code(), "message": problem.message}});
-        Self::content("application/json", error.to_string()).because_of(problem)
+        // A message may repeat what the client sent. It says the same without any sign of markup, should anything ever
+        // read it as a page.
+        let error = error.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+        Self::content("application/json", error).because_of(problem)
     }
 
     /// The status and the headers of a problem.

@@ -1,11 +1,13 @@
 //! What all requests share: the recorder, the intake, the limits, the numbers.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use flightrec_recorder::Recorder;
+use flightrec_recorder::budgets::Budgets;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::api::lanes::Lanes;
 use crate::api::sql::Engines;
 use crate::body::Budget;
 use crate::intake::Intake;
@@ -26,6 +28,10 @@ pub(crate) struct App {
     pub(crate) stopping: watch::Receiver<bool>,
     /// The engine that answers SQL, in a build that has one.
     pub(crate) engines: Engines,
+    /// The budgets on record, as the last question about them left them.
+    pub(crate) budgets: Mutex<Budgets>,
+    /// Lanes that were read before.
+    pub(crate) lanes: Lanes,
     admitted: Arc<Semaphore>,
     intakes: Arc<Semaphore>,
     questions: Arc<Semaphore>,
@@ -62,6 +68,8 @@ impl App {
             streams: Arc::new(Semaphore::new(limits.max_streams)),
             stopping,
             engines: Engines::default(),
+            budgets: Mutex::default(),
+            lanes: Lanes::default(),
             admitted: Arc::new(Semaphore::new(limits.max_requests)),
             intakes: Arc::new(Semaphore::new(limits.max_intakes)),
             questions: Arc::new(Semaphore::new(limits.max_questions)),

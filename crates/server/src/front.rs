@@ -17,7 +17,7 @@ use hyper::{Request, Response};
 use tokio::time::{Instant, timeout};
 
 use crate::answer::{Answer, Content};
-use crate::api::{Question, sql, stream};
+use crate::api::{Question, conditional, sql, stream};
 use crate::app::{App, Lane};
 use crate::body;
 use crate::compression::{Compression, decode};
@@ -82,7 +82,12 @@ async fn answer(app: &Arc<App>, lookup: Lookup, head: &Parts, body: &mut Incomin
         Action::Show(asset) => Ok(asset.answer()),
         Action::Ask(ask) => {
             let question = question(app, found, head)?;
-            app.work(Lane::Question, move || ask(&question)).await?
+            let tag = conditional::tag(&question);
+            if let Some(tag) = tag.as_ref().filter(|tag| conditional::is_known(&head.headers, tag)) {
+                return Ok(Answer::known(tag.clone()));
+            }
+            let answer = app.work(Lane::Question, move || ask(&question)).await??;
+            Ok(conditional::tagged(answer, tag))
         }
         Action::Give(give) => {
             let question = question(app, found, head)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
-use crate::api::{schemas, sql};
+use crate::api::{examples, schemas, sql};
 use crate::app::App;
 use crate::routes::{Action, Port, ROUTES, Route, Verb};
 
@@ -52,6 +52,17 @@ fn operation(route: &Route) -> Value {
             },
         },
     });
+    if matches!(route.action, Action::Ask(_)) {
+        let about =
+            "Stands for the answer as long as nothing is recorded; absent where the present time is part of it.";
+        let tag = json!({"description": about, "schema": {"type": "string"}});
+        operation["responses"]["200"]["headers"] = json!({"ETag": tag});
+        operation["responses"]["304"] =
+            json!({"description": "The client has this answer: `If-None-Match` names its tag."});
+    }
+    if let Some(example) = examples::of(&operation_id(route)) {
+        operation["responses"]["200"]["content"][media_type]["example"] = example;
+    }
     if let Some(body) = body(route) {
         operation["requestBody"] = body;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyper::Method;
 
 use crate::answer::Answer;
-use crate::api::{Question, events, giving, lists, sessions, timeline};
+use crate::api::{Question, budgets, events, giving, lists, sessions, timeline};
 use crate::app::App;
 use crate::front::Given;
 use crate::intake::Signal;
@@ -291,6 +291,13 @@ pub(crate) static ROUTES: &[Route] = &[
         &[OF_SESSION, FINDING, PAGE],
         "findings",
         Action::Ask(lists::findings),
+    ),
+    get(
+        "/api/v1/budgets",
+        "Budgets and how far they are used up: of sessions as they stand, of work packets and of all together as told.",
+        &[OF_SESSION, PAGE],
+        "budgets",
+        Action::Ask(budgets::list),
     ),
     post(
         "/api/v1/artifacts",

@@ -1,6 +1,7 @@
 // Questions to the server that this page came from, and to no other.
 
 import type {
+  Budget,
   CostRow,
   Finding,
   Message,
@@ -66,6 +67,7 @@ export const api = {
     json<Page<Message>>(`${of(id)}/messages${query(asked)}`, signal),
   costs: (asked: Asked, signal?: AbortSignal) => json<Page<CostRow>>(`api/v1/costs${query(asked)}`, signal),
   rate: (asked: Asked, signal?: AbortSignal) => json<Rate>(`api/v1/rate${query(asked)}`, signal),
+  budgets: (asked: Asked, signal?: AbortSignal) => json<Page<Budget>>(`api/v1/budgets${query(asked)}`, signal),
   findings: (asked: Asked, signal?: AbortSignal) => json<Page<Finding>>(`api/v1/findings${query(asked)}`, signal),
   artifact: async (id: string, signal?: AbortSignal) =>
     (await answer(`api/v1/artifacts/${encodeURIComponent(id)}`, signal)).text(),

@@ -148,6 +148,20 @@ export interface Rate {
   unpriced_runs: number;
 }
 
+export interface Budget {
+  budget_type: string;
+  session_id: string | null;
+  wp_id: string | null;
+  unit: "tokens" | "nanos";
+  used: number;
+  mark: number;
+  limit: number | null;
+  status: "below" | "warned" | "reached";
+  action: string | null;
+  told_at: string | null;
+  seq: number;
+}
+
 export interface Page<T> {
   items: T[];
   next_cursor: string | null;

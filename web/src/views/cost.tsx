@@ -1,7 +1,7 @@
 // What it costs: now, by whom, and how far budgets are used up.
 
 import { api, pages } from "../api/client";
-import type { CostRow, Rate, RecordedEvent } from "../api/shapes";
+import type { Budget, CostRow, Rate } from "../api/shapes";
 import { cost, costInWords, count, money, plural, short, shortId, words } from "../format";
 import { filterKey, filters, href, param } from "../router";
 import { now } from "../store";
@@ -154,54 +154,53 @@ function Name({ by, of }: { by: Key; of: string | null }) {
   }
 }
 
+/** So many budgets are listed. */
+const LISTED = 1000;
+
+/** A budget as a share of what may be used, or of its mark where nobody recorded that. */
+const shareOf = ({ used, limit, mark }: Budget) => (limit ?? mark) > 0 ? used / (limit ?? mark) : 1;
+
 function Budgets() {
-  const { value } = useAnswer("budgets", (signal) => api.events(null, { kind: "session.budget_warning", limit: 200 }, signal), { live: true });
+  const { value } = useAnswer("budgets", (signal) => pages((cursor) => api.budgets({ cursor }, signal), LISTED), { live: true });
   if (value === null) return null;
-  const latest = new Map<string, RecordedEvent>();
-  for (const event of value.items) {
-    const { session_id: session, budget_type: type, wp_id: wp } = event.payload;
-    latest.set(`${String(type)} ${String(type).startsWith("WP") ? String(wp) : String(session)}`, event);
-  }
-  const limits = [...latest.values()].reverse();
+  const budgets = value.items.toSorted((a, b) => shareOf(b) - shareOf(a));
   return (
     <section>
-      <h2>Budgets that were reached</h2>
-      {limits.length === 0 ? (
-        <p class="soft">No budget has come to its warning share. A session, a work packet and the global rate can each have one.</p>
+      <h2>Budgets</h2>
+      {budgets.length === 0 ? (
+        <p class="soft">No session was given a budget, and no work packet nor the global rate has come to the warning share of one.</p>
       ) : (
         <ul class="budgets">
-          {limits.map((event) => (
-            <Budget key={event.seq} event={event} />
+          {budgets.map((budget) => (
+            <BudgetItem key={`${budget.budget_type} ${budget.wp_id ?? budget.session_id ?? ""}`} budget={budget} />
           ))}
         </ul>
       )}
-      {value.next_cursor !== null && <p class="soft">These are the first 200 warnings.</p>}
+      {value.more !== null && <p class="soft">These are {count(budgets.length)}; there are more.</p>}
     </section>
   );
 }
 
-function Budget({ event }: { event: RecordedEvent }) {
-  const of = event.payload;
-  const [is, most] = [Number(of["current_value"]), Number(of["threshold_value"])];
-  const type = String(of["budget_type"]);
-  const isMoney = type.includes("USD");
-  const shown = (value: number) => (isMoney ? money(value * 1e9) : short(value));
-  const share = most > 0 ? is / most : 1;
-  const session = String(of["session_id"]);
+const STATUS = { below: "", warned: "\u25b3 warned: ", reached: "\u25b2 reached: " } as const;
+
+function BudgetItem({ budget }: { budget: Budget }) {
+  const { used, limit, mark, status, session_id: session, wp_id: wp } = budget;
+  const amount = (value: number) => (budget.unit === "nanos" ? money(value) : short(value));
   return (
     <li>
       <p>
-        <strong>{words(type)}</strong> {typeof of["wp_id"] === "string" && <a href={href("timeline", { wp: of["wp_id"] })}>{of["wp_id"]}</a>}{" "}
-        <a href={sessionHref(session, { tab: "events", seq: String(event.seq) })}>{shortId(session)}</a>
+        <strong>{words(budget.budget_type)}</strong> {wp !== null && <a href={href("timeline", { wp })}>{wp}</a>}{" "}
+        {session !== null && <a href={sessionHref(session, { tab: "events", seq: String(budget.seq) })}>{shortId(session)}</a>}
       </p>
-      <span class={`used ${share >= 1 ? "over" : ""}`} aria-hidden="true">
-        <span style={{ width: `${Math.min(100, share * 100)}%` }} />
+      <span class={`used ${status === "reached" ? "over" : ""}`} aria-hidden="true">
+        <span style={{ width: `${Math.min(100, shareOf(budget) * 100)}%` }} />
       </span>
       <p class="soft figures">
-        {share >= 1 ? "\u25b2 " : ""}
-        {shown(is)} where {shown(most)} was the mark
-        {typeof of["action"] === "string" ? `; what followed: ${words(of["action"])}` : ""}
-        <span class="block"><Moment at={event.timestamp} /></span>
+        {STATUS[status]}
+        {limit === null ? `${amount(used)} where ${amount(mark)} was the mark` : `${amount(used)} of ${amount(limit)}`}
+        {limit !== null && status === "below" ? `; it warns at ${amount(mark)}` : ""}
+        {budget.action === null ? "" : `; at its end: ${words(budget.action)}`}
+        {budget.told_at !== null && <span class="block"><Moment at={budget.told_at} /></span>}
       </p>
     </li>
   );

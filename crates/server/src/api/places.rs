@@ -1,6 +1,7 @@
 //! Where an item stands in its list: what lists are sorted by, down to the last difference.
 
 use flightrec_events::State;
+use flightrec_recorder::budgets::BudgetView;
 use flightrec_recorder::query::{SessionOrder, elapsed_us};
 use flightrec_recorder::view::{CostRow, Finding, SessionView, SpanView};
 
@@ -18,6 +19,32 @@ impl Place for BySeq {
     fn from_parts(parts: &[String]) -> Option<Self> {
         let [seq] = parts else { return None };
         seq.parse().ok().map(BySeq)
+    }
+}
+
+/// By what a budget limits, then by whose it is. How far it is used up changes, and is no place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ByBudget {
+    budget_type: String,
+    of: String,
+}
+
+impl ByBudget {
+    /// The place of a budget.
+    pub(super) fn of(budget: &BudgetView) -> Self {
+        let of = budget.wp_id.as_deref().or(budget.session_id.as_deref()).unwrap_or("");
+        Self { budget_type: budget.budget_type.as_str().to_owned(), of: of.to_owned() }
+    }
+}
+
+impl Place for ByBudget {
+    fn parts(&self) -> Vec<String> {
+        vec![self.budget_type.clone(), self.of.clone()]
+    }
+
+    fn from_parts(parts: &[String]) -> Option<Self> {
+        let [budget_type, of] = parts else { return None };
+        Some(Self { budget_type: budget_type.clone(), of: of.clone() })
     }
 }
 

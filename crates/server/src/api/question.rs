@@ -7,7 +7,7 @@ use flightrec_recorder::Reader;
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::routes::{Found, Parameter};
+use crate::routes::{Found, Parameter, Route};
 
 /// A request with its parameters. Only parameters that the table of routes names are let in.
 pub(crate) struct Question {
@@ -15,6 +15,8 @@ pub(crate) struct Question {
     pub(crate) app: Arc<App>,
     /// The present time.
     pub(crate) now: Timestamp,
+    /// What is asked.
+    pub(crate) route: &'static Route,
     path: Vec<(&'static str, String)>,
     query: Vec<(&'static Parameter, String)>,
 }
@@ -36,7 +38,7 @@ impl Question {
             known.push((parameter, value.into_owned()));
         }
         let now = app.options.clock.now();
-        Ok(Self { app, now, path: found.captures, query: known })
+        Ok(Self { app, now, route: found.route, path: found.captures, query: known })
     }
 
     /// Answers about everything that is durable.
@@ -67,6 +69,12 @@ impl Question {
     pub(crate) fn words<'q>(&'q self, name: &'q str) -> impl Iterator<Item = &'q str> {
         let given = self.query.iter().filter(move |(found, _)| found.name == name);
         given.flat_map(|(_, value)| value.split(',')).filter(|word| !word.is_empty())
+    }
+
+    /// All that was given, the parts of the path first, each with its name.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let path = self.path.iter().map(|(name, value)| (*name, value.as_str()));
+        path.chain(self.query.iter().map(|(parameter, value)| (parameter.name, value.as_str())))
     }
 
     /// A whole number.

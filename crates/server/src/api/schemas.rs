@@ -220,6 +220,22 @@ const OBJECTS: &[(&str, Fields)] = &[
             ("damage", "[string]"),
         ],
     ),
+    (
+        "budget",
+        &[
+            ("budget_type", "string"),
+            ("session_id", "string?"),
+            ("wp_id", "string?"),
+            ("unit", "string"),
+            ("used", "integer"),
+            ("mark", "integer"),
+            ("limit", "integer?"),
+            ("status", "string"),
+            ("action", "string?"),
+            ("told_at", "time?"),
+            ("seq", "integer"),
+        ],
+    ),
     ("rejection", &[("code", "string"), ("rule", "string"), ("field", "string?"), ("message", "string")]),
     ("verdict", &[("line", "integer"), ("event_id", "string?"), ("verdict", "string"), ("error", "rejection?")]),
     (
@@ -248,6 +264,7 @@ const LISTS: &[(&str, &str)] = &[
     ("messages", "message"),
     ("costs", "cost_row"),
     ("findings", "finding"),
+    ("budgets", "budget"),
 ];
 
 /// Answers that have a media type of their own.

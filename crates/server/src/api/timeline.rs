@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use flightrec_events::{SpanId, SpanKind, SpanStatus, Timestamp};
 use flightrec_recorder::Reader;
-use flightrec_recorder::lanes::{HandoverView, LaneView, WaitView};
+use flightrec_recorder::lanes::{HandoverView, WaitView};
 use flightrec_recorder::query::{SessionFilter, SessionOrder};
-use flightrec_recorder::view::{SessionView, SpanView, StateChangeView};
+use flightrec_recorder::view::{SessionView, StateChangeView};
 use serde::Serialize;
 
+use super::lanes::SpanColumns;
 use super::page::Page;
 use super::places::BySession;
 use super::{Question, filters};
@@ -24,81 +25,75 @@ use crate::problem::Problem;
 const MAX_PAGE_SPANS: u64 = 200_000;
 
 #[derive(Debug, Serialize)]
-struct Timeline {
+struct Timeline<'a> {
     /// The last position that is told of here; what comes later changes these lanes.
     seq: u64,
     now: Timestamp,
     origin: Timestamp,
-    words: Vec<Arc<str>>,
-    items: Vec<Lane>,
+    words: Vec<&'a str>,
+    items: Vec<Lane<'a>>,
     next_cursor: Option<String>,
     damage: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Lane {
+struct Lane<'a> {
     session: SessionView,
-    states: Vec<StateChangeView>,
-    waits: Vec<WaitView>,
-    handovers: Vec<HandoverView>,
-    spans: Columns,
+    states: &'a [StateChangeView],
+    waits: &'a [WaitView],
+    handovers: &'a [HandoverView],
+    spans: Columns<'a>,
 }
 
 /// The spans of one lane, by start; the n-th entry of each column is of the n-th span.
-#[derive(Debug, Default, Serialize)]
-struct Columns {
-    id: Vec<SpanId>,
-    /// The place of the span that it lies in; -1 if that is not in this lane.
-    parent: Vec<i64>,
-    kind: Vec<Option<SpanKind>>,
+#[derive(Debug, Serialize)]
+struct Columns<'a> {
+    id: &'a [SpanId],
+    parent: &'a [i64],
+    kind: &'a [Option<SpanKind>],
     /// The place of its name in `words`.
     name: Vec<u32>,
     start_us: Vec<i64>,
     /// Null while it is open.
     end_us: Vec<Option<i64>>,
-    status: Vec<Option<SpanStatus>>,
-    nanos: Vec<Option<u64>>,
-    tokens: Vec<Option<u64>>,
+    status: &'a [Option<SpanStatus>],
+    nanos: &'a [Option<u64>],
+    tokens: &'a [Option<u64>],
 }
 
 /// Each word once.
 #[derive(Debug, Default)]
-struct Words {
-    words: Vec<Arc<str>>,
-    places: HashMap<Arc<str>, u32>,
+struct Words<'a> {
+    words: Vec<&'a str>,
+    places: HashMap<&'a str, u32>,
 }
 
-impl Words {
-    fn place(&mut self, word: &str) -> u32 {
-        if let Some(place) = self.places.get(word) {
-            return *place;
-        }
-        let (word, place): (Arc<str>, u32) = (word.into(), self.words.len() as u32);
-        self.words.push(Arc::clone(&word));
-        self.places.insert(word, place);
-        place
+impl<'a> Words<'a> {
+    fn place(&mut self, word: &'a str) -> u32 {
+        let words = &mut self.words;
+        *self.places.entry(word).or_insert_with(|| {
+            words.push(word);
+            words.len() as u32 - 1
+        })
     }
 }
 
-impl Columns {
-    fn of(spans: &[SpanView], origin: Timestamp, words: &mut Words) -> Self {
-        let places: HashMap<SpanId, i64> = spans.iter().map(|span| span.span_id).zip(0..).collect();
-        let mut columns = Columns::default();
-        for (span, at) in spans.iter().zip(0_i64..) {
-            let parent = span.parent_span_id.and_then(|parent| places.get(&parent).copied());
-            let start = span.start.or(span.end).unwrap_or(origin);
-            columns.id.push(span.span_id);
-            columns.parent.push(parent.filter(|parent| *parent != at).unwrap_or(-1));
-            columns.kind.push(span.kind);
-            columns.name.push(words.place(span.name.as_deref().unwrap_or("")));
-            columns.start_us.push(start.micros_since(origin));
-            columns.end_us.push(span.end.map(|end| end.micros_since(origin)));
-            columns.status.push(span.status);
-            columns.nanos.push(span.cost_nanos);
-            let tokens = [span.tokens_in, span.tokens_out].into_iter().flatten().reduce(u64::saturating_add);
-            columns.tokens.push(tokens);
+impl<'a> Columns<'a> {
+    /// Columns as an answer has them: times from its origin, names by their places among its words.
+    fn of(spans: &'a SpanColumns, origin: Timestamp, words: &mut Words<'a>) -> Self {
+        let origin_us = origin.as_micros();
+        let places: Vec<u32> = spans.names.iter().map(|name| words.place(name)).collect();
+        Self {
+            id: &spans.id,
+            parent: &spans.parent,
+            kind: &spans.kind,
+            name: spans.name.iter().map(|name| places[*name as usize]).collect(),
+            start_us: spans.start_us.iter().map(|start| start.map_or(0, |start| start - origin_us)).collect(),
+            end_us: spans.end_us.iter().map(|end| end.map(|end| end - origin_us)).collect(),
+            status: &spans.status,
+            nanos: &spans.nanos,
+            tokens: &spans.tokens,
         }
-        columns
     }
 }
 
@@ -122,22 +117,17 @@ pub(crate) fn timeline(question: &Question) -> Result<Answer, Problem> {
     let place = |session: &SessionView| BySession::of(order, session);
     let (sessions, next_cursor) =
         Page::within(question, "timeline", sessions, place, |session| session.spans, MAX_PAGE_SPANS)?.into_parts();
-    let read = reader.lanes(sessions)?;
+    let (lanes, damage) = question.app.lanes.of(reader, &sessions)?;
     let mut words = Words::default();
-    let origin = read.lanes.iter().filter_map(first_time).min().unwrap_or(question.now);
-    let items = read.lanes.into_iter().map(|lane| {
+    let origin = sessions.iter().zip(&lanes).filter_map(|(session, lane)| lane.first_time(session)).min();
+    let origin = origin.unwrap_or(question.now);
+    let items = sessions.into_iter().zip(&lanes).map(|(session, lane)| {
         let spans = Columns::of(&lane.spans, origin, &mut words);
-        let LaneView { session, states, waits, handovers, .. } = lane;
-        Lane { session, states, waits, handovers, spans }
+        Lane { session, states: &lane.states, waits: &lane.waits, handovers: &lane.handovers, spans }
     });
     let items = items.collect();
     let words = words.words;
-    Ok(Answer::json(&Timeline { seq, now: question.now, origin, words, items, next_cursor, damage: read.damage }))
-}
-
-fn first_time(lane: &LaneView) -> Option<Timestamp> {
-    let spans = lane.spans.iter().filter_map(|span| span.start.or(span.end));
-    spans.chain(lane.waits.iter().map(|wait| wait.start)).chain(lane.session.created_at).min()
+    Ok(Answer::json(&Timeline { seq, now: question.now, origin, words, items, next_cursor, damage }))
 }
 
 /// A session, all above it, and all below it.

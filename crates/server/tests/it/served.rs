@@ -280,6 +280,7 @@ pub(crate) fn small_world(n: u32) -> Vec<Value> {
             "role": if i % 2 == 0 { "coder" } else { "validator" }, "model_id": format!("m-{}", i % 3),
             "wp_id": if i % 2 == 0 { json!("WP-1") } else { Value::Null }, "spawn_depth": u32::from(i > 1),
             "parent_session_id": if i > 1 { json!("s-1") } else { Value::Null },
+            "budget": {"tokens": 1_000_000},
         });
         events.push(created_as(&session, i, &facts));
         let spans = [format!("{:016x}", 0x1000 + i), format!("{:016x}", 0x2000 + i)];

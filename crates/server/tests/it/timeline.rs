@@ -243,3 +243,43 @@ fn the_events_of_a_span_are_its_own() {
     assert!(of("00000000000000cc").is_empty());
     served.get("/api/v1/events?span=nonsense").status(400);
 }
+
+#[test]
+fn lanes_that_were_asked_for_before_are_what_they_have_become() {
+    let served = Served::new();
+    served.record(&small_world(40));
+    let fresh = |query: &str| {
+        // Two pages, and so another reading of each lane than the whole answer's.
+        let mut lanes = Vec::new();
+        let mut next = format!("?limit=23{query}");
+        loop {
+            let answer = served.get(&format!("/api/v1/timeline{next}")).status(200).json();
+            lanes.extend(answer["items"].as_array().unwrap().clone());
+            let Some(cursor) = answer["next_cursor"].as_str() else { return lanes };
+            next = format!("?limit=23{query}&cursor={cursor}");
+        }
+    };
+    let spans_of = |lanes: &[Value]| -> usize {
+        for lane in lanes {
+            let session = lane["session"]["session_id"].as_str().unwrap();
+            let spans = served.list(&format!("/api/v1/sessions/{session}/spans"));
+            let ids: Vec<&Value> = spans.iter().map(|span| &span["span_id"]).collect();
+            assert_eq!(lane["spans"]["id"].as_array().unwrap().iter().collect::<Vec<_>>(), ids, "{session}");
+            let open = spans.iter().filter(|span| span["end"].is_null()).count();
+            let ends = lane["spans"]["end_us"].as_array().unwrap();
+            assert_eq!(ends.iter().filter(|end| end.is_null()).count(), open, "{session}");
+        }
+        lanes.iter().map(|lane| lane["spans"]["id"].as_array().unwrap().len()).sum()
+    };
+    let whole =
+        |served: &Served| served.get("/api/v1/timeline").status(200).json()["items"].as_array().unwrap().clone();
+    assert_eq!(spans_of(&whole(&served)), 80);
+    served
+        .record(&[span_opened("s-7", 60, "00000000000000aa"), span_closed("s-9", 61, &format!("{:016x}", 0x2000 + 9))]);
+    assert_eq!(spans_of(&whole(&served)), 81);
+    assert_eq!(spans_of(&fresh("")), 81);
+    served.record(&[span_closed("s-7", 70, "00000000000000aa"), state_change("s-7", 71, "CREATED", "FAILED")]);
+    let lanes = whole(&served);
+    assert_eq!(spans_of(&lanes), 81);
+    assert_eq!(lane(&lanes, "s-7")["states"][0]["to_state"], "FAILED");
+}
