@@ -265,7 +265,7 @@ mod tests {
         assert!(text.contains("| what | flightrec | DuckDB | SQLite | aim |\n|---|---|---|---|---|\n"), "{text}");
         assert!(text.contains("| kept, an event | **52.2 B** | 100.0 B | — | ≤ 45 B |"), "{text}");
         assert!(
-            text.contains("| one session's events, warm: p50, p99 | 0.50 ms, 1,234 ms | — | — | ≤ 1 ms |"),
+            text.contains("| one session's events, warm: p50, p99 | 0.50 ms, 1,235 ms | — | — | ≤ 1 ms |"),
             "{text}"
         );
         assert!(text.contains("\nSQLite is left out: there is no room.\n"), "{text}");

@@ -48,9 +48,9 @@ impl Peer {
     /// About how much room an event takes while it is built, at most.
     const fn bytes_per_event(self) -> u64 {
         match self {
-            Peer::Plain => 160,
-            Peer::DuckDb => 300,
-            Peer::Sqlite => 800,
+            Peer::Plain => 100,
+            Peer::DuckDb => 250,
+            Peer::Sqlite => 600,
         }
     }
 
