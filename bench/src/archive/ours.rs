@@ -22,7 +22,7 @@ use crate::workload::Dice;
 /// How many batches wait for the disk at once.
 const IN_FLIGHT: usize = 16;
 /// How many sessions are asked for.
-const ASKED_FOR: usize = 200;
+pub const ASKED_FOR: usize = 200;
 
 /// Records all events, from one thread, while the store seals beside it, and closes the store.
 pub fn build(place: &Place, events: usize) -> Res<Figures> {
@@ -213,6 +213,7 @@ pub fn ask(place: &Place) -> Res<Figures> {
     }
     let found = of_each(&mut figures, "session", &ids, |_| Ok(()), events_of)?;
     figures.answer("events of the sessions", found);
+    figures.set("session_events", found as f64 / ids.len() as f64);
     disk::sync_all(&place.store())?;
     let is_cold = |_: &String| Ok(disk::make_cold(&place.store())?);
     of_each(&mut figures, "session_cold", &ids, is_cold, events_of)?;

@@ -48,9 +48,9 @@ impl Peer {
     /// About how much room an event takes while it is built, at most.
     const fn bytes_per_event(self) -> u64 {
         match self {
-            Peer::Plain => 160,
-            Peer::DuckDb => 300,
-            Peer::Sqlite => 800,
+            Peer::Plain => 100,
+            Peer::DuckDb => 250,
+            Peer::Sqlite => 600,
         }
     }
 
@@ -76,14 +76,12 @@ pub fn run(plan: &Plan) -> Res<String> {
     } else {
         std::fs::remove_dir_all(run.place.store())?;
     }
-    let mut columns = vec![Column { name: "flightrec", figures: Some(ours), note: None }];
     // The plain file is what DuckDB loads, and goes after it.
-    let plain = run.peer(Peer::Plain, &columns[0])?;
-    let duckdb = run.peer(Peer::DuckDb, &columns[0])?;
+    let plain = run.peer(Peer::Plain, &ours)?;
+    let duckdb = run.peer(Peer::DuckDb, &ours)?;
     run.remove(Peer::Plain)?;
-    let sqlite = run.peer(Peer::Sqlite, &columns[0])?;
-    columns.extend([duckdb, sqlite, plain]);
-    Ok(report::section(plan.events, &columns))
+    let sqlite = run.peer(Peer::Sqlite, &ours)?;
+    Ok(report::section(plan.events, &ours, &[duckdb, sqlite, plain]))
 }
 
 struct Run<'a> {
@@ -141,8 +139,9 @@ impl Run<'_> {
     }
 
     /// Builds and asks a peer, and removes what it kept; the plain file stays for who loads it.
-    fn peer(&self, peer: Peer, ours: &Column) -> Res<Column> {
-        let skipped = |why: String| Column { name: peer.name(), figures: None, note: Some(why) };
+    fn peer(&self, peer: Peer, ours: &Figures) -> Res<Column> {
+        let name = peer.name();
+        let skipped = |why: String| Column { name, figures: None, note: Some(format!("{name} is left out: {why}")) };
         let python = self.plan.python.as_deref();
         if peer == Peer::DuckDb && python.is_none() {
             return Ok(skipped("it needs its client for Python, which `cargo xtask bench` installs".to_owned()));
@@ -156,7 +155,7 @@ impl Run<'_> {
             let gb = |bytes: u64| bytes as f64 / 1e9;
             return Ok(skipped(format!("it wants {:.0} GB of room, and {:.0} GB are free", gb(wanted), gb(free))));
         }
-        self.say(&format!("{}: build", peer.name()));
+        self.say(&format!("{name}: build"));
         let mut figures = match (peer, python) {
             (Peer::DuckDb, Some(python)) => duckdb::build(python, &self.place, self.plan.events)?,
             (Peer::Sqlite, _) => self.step("sqlite-build")?,
@@ -164,23 +163,21 @@ impl Run<'_> {
         };
         let mut note = None;
         if peer == Peer::Plain && python.is_none() {
-            note = Some("nobody asks it: DuckDB's client for Python is not there".to_owned());
+            note = Some("Nobody asks plain Parquet: DuckDB's client for Python is not there".to_owned());
         } else {
-            self.say(&format!("{}: open", peer.name()));
+            self.say(&format!("{name}: open"));
             let path = peer.path(&self.place);
             self.open(&mut figures, "open", &path, &|| self.open_peer(peer))?;
-            self.say(&format!("{}: ask", peer.name()));
+            self.say(&format!("{name}: ask"));
             figures.extend(self.ask_peer(peer)?);
-            if let Some(right) = &ours.figures
-                && let Some(wrong) = figures.wrong_answer(right)
-            {
-                return Err(format!("{} does not answer as the store does: {wrong}", peer.name()).into());
+            if let Some(wrong) = figures.wrong_answer(ours) {
+                return Err(format!("{name} does not answer as the store does: {wrong}").into());
             }
         }
         if peer != Peer::Plain {
             self.remove(peer)?;
         }
-        Ok(Column { name: peer.name(), figures: Some(figures), note })
+        Ok(Column { name, figures: Some(figures), note })
     }
 
     fn open_peer(&self, peer: Peer) -> Res<Figures> {
