@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flightrec_events::families::session::{SchedulerDispatch, SchedulerRateLimited};
 use flightrec_events::{Event, Id, Kind, Payload, Timestamp};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use crate::error::ReadError;
@@ -119,31 +119,38 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if events cannot be read; damage loses its own events only, and is told beside the lanes.
     pub fn lanes(&self, sessions: Vec<SessionView>) -> Result<Lanes, ReadError> {
-        let mut found: FxHashMap<Arc<str>, Activity> = FxHashMap::default();
-        let mut damage = Vec::new();
         let shown =
             EventFilter { kinds: SHOWN.iter().map(|kind| kind.code().to_owned()).collect(), ..EventFilter::default() };
+        let mut damage = Vec::new();
+        let mut folds: Vec<LaneFold> =
+            sessions.iter().map(|session| LaneFold::new(self, &session.session_id)).collect();
         if sessions.len() <= READ_ONE_BY_ONE {
-            for session in &sessions {
-                let id = Arc::clone(&session.session_id);
-                let fold = LaneFold::new(self, Some(&id));
-                let filter = EventFilter { session: Some(id), ..shown.clone() };
-                let fold = fold.read(self.events(&filter), u64::MAX, &mut damage)?;
-                found.extend(fold.finish());
+            for (session, fold) in sessions.iter().zip(&mut folds) {
+                let filter = EventFilter { session: Some(Arc::clone(&session.session_id)), ..shown.clone() };
+                for event in self.events(&filter) {
+                    if let Some(event) = unless_damaged(event, &mut damage)? {
+                        fold.apply(event.seq, &event.event);
+                    }
+                }
             }
         } else {
-            let wanted: FxHashSet<Arc<str>> =
-                sessions.iter().flat_map(|session| self.ids_of(&session.session_id)).collect();
+            let ids = |(at, session): (usize, &SessionView)| {
+                self.ids_of(&session.session_id).into_iter().map(move |id| (id, at))
+            };
+            let places: FxHashMap<Arc<str>, usize> = sessions.iter().enumerate().flat_map(ids).collect();
             let (first_seq, last_seq) = self.extent(&sessions);
-            let filter = EventFilter { from_seq: Some(first_seq), ..shown };
-            let fold = LaneFold { wanted: Some(wanted), ..LaneFold::new(self, None) };
-            found = fold.read(self.events(&filter), last_seq, &mut damage)?.finish();
+            for event in self.events(&EventFilter { from_seq: Some(first_seq), ..shown }) {
+                let Some(event) = unless_damaged(event, &mut damage)? else { continue };
+                if event.seq > last_seq {
+                    break;
+                }
+                let session = event.event.model_session_id.as_ref();
+                if let Some(at) = session.and_then(|session| places.get(session.as_str())) {
+                    folds[*at].apply(event.seq, &event.event);
+                }
+            }
         }
-        let lanes = sessions.into_iter().map(|session| {
-            let Activity { states, spans, waits, handovers, .. } =
-                found.remove(&session.session_id).unwrap_or_default();
-            LaneView { session, states, spans, waits, handovers }
-        });
+        let lanes = sessions.into_iter().zip(folds).map(|(session, fold)| fold.finish(session));
         Ok(Lanes { lanes: lanes.collect(), damage })
     }
 
@@ -166,7 +173,6 @@ impl Reader {
 #[derive(Debug, Default)]
 struct Activity {
     states: Vec<StateChangeView>,
-    spans: Vec<SpanView>,
     waits: Vec<WaitView>,
     handovers: Vec<HandoverView>,
     /// The wait of each job that has not ended, by its place in `waits`.
@@ -240,51 +246,37 @@ fn queued(seq: u64, start: Timestamp, job: &Id) -> WaitView {
     }
 }
 
-/// Folds events, in the order of the log, of one session or of many.
+/// An event; a sentence where some cannot be read.
+fn unless_damaged(
+    event: Result<RecordedEvent, ReadError>,
+    damage: &mut Vec<String>,
+) -> Result<Option<RecordedEvent>, ReadError> {
+    match event {
+        Ok(event) => Ok(Some(event)),
+        Err(error) if error.is_damage() => {
+            damage.push(error.to_string());
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Folds the events of one session, in the order of the log. Each has a fold of its own: what is put into an order is
+/// small, however many there are.
 #[derive(Debug)]
 struct LaneFold {
-    /// The ids whose events are wanted; all without it.
-    wanted: Option<FxHashSet<Arc<str>>>,
-    stand_ins: FxHashMap<Arc<str>, Arc<str>>,
     details: DetailFold,
-    sessions: FxHashMap<Arc<str>, Activity>,
+    activity: Activity,
 }
 
 impl LaneFold {
-    fn new(reader: &Reader, session: Option<&Arc<str>>) -> Self {
-        let session = session.map(std::slice::from_ref);
-        let stand_ins = reader.stand_ins(session);
-        let details = DetailFold::new(stand_ins.clone(), reader.sharing(session));
-        Self { wanted: None, stand_ins, details, sessions: FxHashMap::default() }
-    }
-
-    fn read(
-        mut self,
-        events: impl Iterator<Item = Result<RecordedEvent, ReadError>>,
-        last_seq: u64,
-        damage: &mut Vec<String>,
-    ) -> Result<Self, ReadError> {
-        for event in events {
-            match event {
-                Ok(event) if event.seq > last_seq => break,
-                Ok(event) => self.apply(event.seq, &event.event),
-                Err(error) if error.is_damage() => damage.push(error.to_string()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(self)
-    }
-
-    fn activity(&mut self, id: &Id) -> &mut Activity {
-        let id = self.stand_ins.get(id.as_str()).map_or_else(|| id.shared(), Arc::clone);
-        self.sessions.entry(id).or_default()
+    fn new(reader: &Reader, session: &Arc<str>) -> Self {
+        let session = Some(std::slice::from_ref(session));
+        let details = DetailFold::new(reader.stand_ins(session), reader.sharing(session));
+        Self { details, activity: Activity::default() }
     }
 
     fn apply(&mut self, seq: u64, event: &Event) {
-        let Some(session) = &event.model_session_id else { return };
-        if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(session.as_str())) {
-            return;
-        }
         let at = event.timestamp;
         let handover = |kind, from: &Id, to: &Id| HandoverView {
             kind,
@@ -293,7 +285,7 @@ impl LaneFold {
             at,
             seq,
         };
-        let activity = self.activity(session);
+        let activity = &mut self.activity;
         activity.is_told |= telemetry_source(event).is_some();
         match &event.payload {
             Payload::SessionStateChange(change) => {
@@ -348,14 +340,9 @@ impl LaneFold {
         }
     }
 
-    fn finish(self) -> FxHashMap<Arc<str>, Activity> {
-        let mut sessions = self.sessions;
-        for span in self.details.into_spans() {
-            if let Some(session) = &span.session_id {
-                sessions.entry(Arc::clone(session)).or_default().spans.push(span);
-            }
-        }
-        sessions.values_mut().for_each(Activity::finish);
-        sessions
+    fn finish(mut self, session: SessionView) -> LaneView {
+        self.activity.finish();
+        let Activity { states, waits, handovers, .. } = self.activity;
+        LaneView { session, states, spans: self.details.into_spans(), waits, handovers }
     }
 }

@@ -67,8 +67,14 @@ impl Answer {
 
     /// JSON.
     pub(crate) fn json(value: &impl Serialize) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(json) => Self::content("application/json", json),
+        Self::json_of_about(value, 128)
+    }
+
+    /// JSON of about so many bytes: a long answer that grows is copied again and again.
+    pub(crate) fn json_of_about(value: &impl Serialize, bytes: usize) -> Self {
+        let mut json = Vec::with_capacity(bytes);
+        match serde_json::to_writer(&mut json, value) {
+            Ok(()) => Self::content("application/json", json),
             Err(_) => Self::problem(&Problem::new(Kind::Internal, "the answer cannot be written as JSON")),
         }
     }

@@ -196,13 +196,7 @@ const fn call(path: &'static str, about: &'static str, signal: Signal) -> Route 
 pub(crate) static ROUTES: &[Route] = &[
     post("/v1/traces", "Take spans.", &[], "telemetry", Action::Take(Signal::Traces)),
     post("/v1/logs", "Take log records.", &[], "telemetry", Action::Take(Signal::Logs)),
-    post(
-        "/v1/metrics",
-        "Take data points, which are counted and not recorded.",
-        &[],
-        "telemetry",
-        Action::Take(Signal::Metrics),
-    ),
+    post("/v1/metrics", "Take data points: counted, not recorded.", &[], "telemetry", Action::Take(Signal::Metrics)),
     call("/opentelemetry.proto.collector.trace.v1.TraceService/Export", "Take spans.", Signal::Traces),
     call("/opentelemetry.proto.collector.logs.v1.LogsService/Export", "Take log records.", Signal::Logs),
     call("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", "Take data points.", Signal::Metrics),
@@ -294,7 +288,7 @@ pub(crate) static ROUTES: &[Route] = &[
     ),
     get(
         "/api/v1/budgets",
-        "Budgets and how far they are used up: of sessions as they stand, of work packets and of all together as told.",
+        "Budgets, and what is used of them.",
         &[OF_SESSION, PAGE],
         "budgets",
         Action::Ask(budgets::list),

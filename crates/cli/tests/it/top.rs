@@ -96,6 +96,8 @@ struct Live {
     keyboard: File,
     drawn: Receiver<Vec<u8>>,
     seen: String,
+    /// All that was drawn, whatever was waited for.
+    all: String,
     terminal: File,
 }
 
@@ -125,7 +127,7 @@ impl Live {
                 }
             }
         });
-        Self { running, keyboard, drawn, seen: String::new(), terminal }
+        Self { running, keyboard, drawn, seen: String::new(), all: String::new(), terminal }
     }
 
     /// Waits until something was drawn after what was waited for before. What changes on a screen is sent cell by cell;
@@ -138,7 +140,9 @@ impl Live {
                 return;
             }
             let bytes = self.drawn.recv().unwrap_or_else(|_| panic!("{text} is not in {:?}", self.seen));
-            self.seen.push_str(&String::from_utf8_lossy(&bytes));
+            let text_drawn = String::from_utf8_lossy(&bytes);
+            self.seen.push_str(&text_drawn);
+            self.all.push_str(&text_drawn);
             if !self.seen.contains(text) {
                 self.press(b"\x0c");
             }
@@ -217,13 +221,9 @@ fn no_colours_for_those_who_want_none_and_no_sequence_of_the_store_s() {
         live.wait_for(ENTERED);
         live.wait_for("a\\x1b]0;owned\\x07\\x1b[2J");
         live.press(b"q");
-        let mut all = live.seen.clone();
-        while let Ok(bytes) = live.drawn.recv() {
-            all.push_str(&String::from_utf8_lossy(&bytes));
-            if all.contains(LEFT) {
-                break;
-            }
-        }
+        live.wait_for(LEFT);
+        let all = live.all;
+        assert_eq!(all.contains("\u{1b}[38;"), colour, "{all:?}");
         assert!(!all.contains("\u{1b}]") && !all.contains('\u{7}') && !all.contains('\u{202e}'), "{all:?}");
     }
 }

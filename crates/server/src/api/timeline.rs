@@ -24,6 +24,10 @@ use crate::problem::Problem;
 /// A page ends before the lane with which it would have more spans, but has one lane at least.
 const MAX_PAGE_SPANS: u64 = 200_000;
 
+/// What a lane without spans takes of an answer, and what each span does.
+const LANE_BYTES: usize = 2_000;
+const SPAN_BYTES: usize = 120;
+
 #[derive(Debug, Serialize)]
 struct Timeline<'a> {
     /// The last position that is told of here; what comes later changes these lanes.
@@ -125,9 +129,11 @@ pub(crate) fn timeline(question: &Question) -> Result<Answer, Problem> {
         let spans = Columns::of(&lane.spans, origin, &mut words);
         Lane { session, states: &lane.states, waits: &lane.waits, handovers: &lane.handovers, spans }
     });
-    let items = items.collect();
+    let items: Vec<Lane<'_>> = items.collect();
     let words = words.words;
-    Ok(Answer::json(&Timeline { seq, now: question.now, origin, words, items, next_cursor, damage }))
+    let bytes = lanes.iter().map(|lane| LANE_BYTES + SPAN_BYTES * lane.spans.id.len()).sum();
+    let timeline = Timeline { seq, now: question.now, origin, words, items, next_cursor, damage };
+    Ok(Answer::json_of_about(&timeline, bytes))
 }
 
 /// A session, all above it, and all below it.
