@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::derived::{self, DIR, damaged, short_digest};
-use crate::fold::{Extract, PackedRows, Page, PageFile, PageHead, ROW_BYTES, encode_leads, merge_leads};
+use crate::fold::{Extract, PackedRows, Page, PageFile, PageHead, ROW_BYTES, Shared, encode_leads, merge_leads};
 
 const MAGIC: [u8; 8] = *b"FRPAGES1";
 const HEADER_BYTES: usize = 8 + 16 + 8 + 32;
@@ -138,22 +138,27 @@ pub(crate) fn open(storage: &dyn Storage, store: StoreId, (number, expected): Re
     }
     let file =
         Arc::new(PageFile { number, digest: expected, base: HEADER_BYTES as u64 + len, path: path.clone(), file });
-    let (contents, mut rest) = contents(&at_open).ok_or_else(|| damaged(&path))?;
+    let (contents, mut next) = contents(&at_open).ok_or_else(|| damaged(&path))?;
+    let at_open = Arc::new(at_open);
+    let mut take = |len: usize| {
+        let taken = next..next.saturating_add(len);
+        next = taken.end;
+        if next > at_open.len() { Err(damaged(&path)) } else { Ok(Shared::of(&at_open, taken)) }
+    };
     let mut pages = Vec::with_capacity(contents.pages.len());
     for Filed { head, names, folds, entries } in contents.pages {
-        let (rows, others) = rest.split_at_checked(head.sessions.len() * ROW_BYTES).ok_or_else(|| damaged(&path))?;
-        let (folds, others) = others.split_at_checked(folds as usize).ok_or_else(|| damaged(&path))?;
-        rest = others;
-        let rows = PackedRows { names, bytes: rows.to_vec() };
+        let rows = PackedRows { names, bytes: take(head.sessions.len() * ROW_BYTES)? };
+        let folds = take(folds as usize)?;
         pages.push(Arc::new(Page::filed(head, rows, folds, Arc::clone(&file), entries)));
     }
     Ok(Opened { file, pages, keys: contents.keys })
 }
 
-fn contents(at_open: &[u8]) -> Option<(Contents, &[u8])> {
+/// The contents, and where they end.
+fn contents(at_open: &[u8]) -> Option<(Contents, usize)> {
     let (len, rest) = at_open.split_first_chunk::<4>()?;
-    let (contents, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
-    Some((postcard::from_bytes(contents).ok()?, rest))
+    let len = u32::from_le_bytes(*len) as usize;
+    Some((postcard::from_bytes(rest.get(..len)?).ok()?, len + 4))
 }
 
 impl Opened {

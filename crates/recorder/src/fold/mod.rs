@@ -41,7 +41,7 @@ pub(crate) use answers::SpawnForest;
 pub(crate) use blocks::BlockPlace;
 pub(crate) use cold_keys::{encode as encode_leads, merge as merge_leads};
 pub(crate) use detail::DetailFold;
-pub(crate) use page::{Entries, Extract, Page, PageFile, PageHead};
+pub(crate) use page::{Entries, Extract, Page, PageFile, PageHead, Shared};
 pub(crate) use projection::Projection;
 pub(crate) use rows::{PackedRows, ROW_BYTES, Row};
 pub(crate) use session::SessionFold;

@@ -4,6 +4,7 @@
 //! when somebody asks for single model runs: once the page lies in a file, it stays there.
 
 use std::io;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flightrec_journal::{StorageFile, read_up_to};
@@ -71,6 +72,35 @@ impl PageHead {
     }
 }
 
+/// A part of bytes that many share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    whole: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Shared {
+    /// A part of bytes that are there; nothing of others.
+    pub(crate) fn of(whole: &Arc<Vec<u8>>, range: Range<usize>) -> Self {
+        Self { whole: Arc::clone(whole), range }
+    }
+}
+
+impl From<Vec<u8>> for Shared {
+    fn from(bytes: Vec<u8>) -> Self {
+        let range = 0..bytes.len();
+        Self { whole: Arc::new(bytes), range }
+    }
+}
+
+impl Deref for Shared {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.whole.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
 /// A file that pages lie in.
 #[derive(Debug)]
 pub(crate) struct PageFile {
@@ -123,7 +153,7 @@ enum Place {
 pub(crate) struct Page {
     pub(crate) head: PageHead,
     pub(crate) rows: PackedRows,
-    pub(crate) folds: Box<[u8]>,
+    pub(crate) folds: Shared,
     entries: Mutex<Place>,
 }
 
@@ -150,8 +180,14 @@ impl Page {
     }
 
     /// A page as it lies in a file.
-    pub(crate) fn filed(head: PageHead, rows: PackedRows, folds: &[u8], file: Arc<PageFile>, entries: Extract) -> Self {
-        Self { head, rows, folds: folds.into(), entries: Mutex::new(Place::Filed(file, entries)) }
+    pub(crate) fn filed(
+        head: PageHead,
+        rows: PackedRows,
+        folds: Shared,
+        file: Arc<PageFile>,
+        entries: Extract,
+    ) -> Self {
+        Self { head, rows, folds, entries: Mutex::new(Place::Filed(file, entries)) }
     }
 
     /// Says that the page lies in a file from now on, as another one of the same sessions does.

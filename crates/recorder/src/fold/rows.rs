@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flightrec_events::{Backend, State, Timestamp};
 
+use super::page::Shared;
 use super::session::{Account, SessionFold};
 use super::told::{Said, Told};
 use crate::view::SessionView;
@@ -100,21 +101,14 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The rows of a page's sessions.
-#[derive(Debug, Default)]
-pub(crate) struct PackedRows {
-    /// The names that the rows hold, by number.
-    pub(crate) names: Vec<Arc<str>>,
-    pub(crate) bytes: Vec<u8>,
+/// The rows of a page's sessions, while they are packed.
+#[derive(Default)]
+struct RowPacker {
+    names: Vec<Arc<str>>,
+    bytes: Vec<u8>,
 }
 
-impl PackedRows {
-    pub(crate) fn of<'a>(sessions: impl Iterator<Item = &'a SessionFold>) -> Self {
-        let mut rows = Self::default();
-        sessions.for_each(|session| rows.push(&Row::of(session)));
-        rows
-    }
-
+impl RowPacker {
     /// The number of a name; 0 is none.
     fn number(&mut self, name: Option<&str>) -> u16 {
         let Some(name) = name else { return 0 };
@@ -150,6 +144,22 @@ impl PackedRows {
         self.bytes.extend(small.iter().flat_map(|count| count.unwrap_or(0).to_le_bytes()));
         self.bytes.extend(served.to_le_bytes());
         self.bytes.extend(runs.iter().flat_map(|runs| runs.unwrap_or(0).to_le_bytes()));
+    }
+}
+
+/// The rows of a page's sessions.
+#[derive(Debug)]
+pub(crate) struct PackedRows {
+    /// The names that the rows hold, by number.
+    pub(crate) names: Vec<Arc<str>>,
+    pub(crate) bytes: Shared,
+}
+
+impl PackedRows {
+    pub(crate) fn of<'a>(sessions: impl Iterator<Item = &'a SessionFold>) -> Self {
+        let mut rows = RowPacker::default();
+        sessions.for_each(|session| rows.push(&Row::of(session)));
+        Self { names: rows.names, bytes: rows.bytes.into() }
     }
 
     /// One row; `None` if it is not there.
@@ -237,10 +247,11 @@ mod tests {
             is_told: false,
             is_told_twice: false,
         };
-        let mut rows = PackedRows::default();
+        let mut rows = RowPacker::default();
         rows.push(&full);
         rows.push(&empty);
         rows.push(&full);
+        let rows = PackedRows { names: rows.names, bytes: rows.bytes.into() };
         assert_eq!(rows.bytes.len(), 3 * ROW_BYTES);
         assert_eq!(
             [rows.get(0), rows.get(1), rows.get(2), rows.get(3)],

@@ -41,7 +41,8 @@ pub(in crate::commands::export) fn write(
         tracks.states(&lane);
         tracks.waits(&lane.waits);
         tracks.spans(&lane.spans);
-        tracks.counters(&reader.model_runs(Some(&session.session_id)));
+        let runs = reader.model_runs(Some(&session.session_id)).map_err(|error| run.store.read_failure(&error))?;
+        tracks.counters(&runs);
         for handover in &lane.handovers {
             tracks.handover(handover, true);
             got.push(handover.clone());
