@@ -46,7 +46,10 @@ impl Drop for Screen {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing.
         let _shown = self.0.show_cursor().is_ok();
-        ratatui::restore();
+        // What panics has restored it before it told why; once more would move the cursor over that.
+        if !std::thread::panicking() {
+            ratatui::restore();
+        }
     }
 }
 
