@@ -64,17 +64,24 @@ impl Aside {
     /// Puts it aside, in place of what was put aside before.
     pub(crate) fn write(&self, log: &Log) -> io::Result<()> {
         let (storage, store) = (&**log.storage(), log.store());
-        let _turn = log.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = log.aside.lock().unwrap_or_else(PoisonError::into_inner);
         let names = storage.list(DIR)?;
-        let files = self.file_pages(storage, store, &names)?;
+        let files = self.file_pages(storage, store, &names, &mut last)?;
         let mut content = postcard::to_stdvec(&files).map_err(io::Error::other)?;
         content.extend_from_slice(&self.rest);
         derived::write(storage, PATH, FORMAT, store, &content)?;
         remove_pages(storage, &names, &files)
     }
 
-    /// Makes sure that every page lies in a file. The order of the files is the order of the pages.
-    fn file_pages(&self, storage: &dyn Storage, store: StoreId, names: &[String]) -> io::Result<Vec<Reference>> {
+    /// Makes sure that every page lies in a file. The order of the files is the order of the pages. No number is given twice:
+    /// a reader may still go by an older snapshot.
+    fn file_pages(
+        &self,
+        storage: &dyn Storage,
+        store: StoreId,
+        names: &[String],
+        last: &mut u64,
+    ) -> io::Result<Vec<Reference>> {
         let present: Vec<u64> = names.iter().filter_map(|name| page_file::number_of(name)).collect();
         let mut files: Vec<(Reference, usize)> = Vec::new();
         let mut unfiled = 0;
@@ -96,10 +103,11 @@ impl Aside {
                 unfiled += *pages;
                 files.pop();
             }
-            let numbers = present.iter().max().map_or(1, |last| last + 1)..;
+            *last = present.into_iter().chain([*last]).max().unwrap_or_default();
             let first = self.pages.len() - unfiled;
-            for (number, pages) in numbers.zip(self.pages[first..].chunks(MAX_MERGED_PAGES)) {
-                let reference = page_file::write(storage, store, number, pages)?;
+            for pages in self.pages[first..].chunks(MAX_MERGED_PAGES) {
+                *last += 1;
+                let reference = page_file::write(storage, store, *last, pages)?;
                 let opened = page_file::open(storage, store, reference)?;
                 for (page, filed) in pages.iter().zip(opened.pages) {
                     page.move_to(&filed);
@@ -212,15 +220,29 @@ fn link_behind(log: &Log, projection: &Projection, last: u64) -> Option<ChainHas
 
 /// The files of packed sessions that are damaged where no open reads them, by their paths.
 pub(crate) fn damaged_files(log: &Log) -> io::Result<Vec<String>> {
-    let storage = &**log.storage();
-    let Derived::Whole(content) = derived::read(storage, PATH, FORMAT, log.store())? else { return Ok(Vec::new()) };
+    let read = || derived::read(&**log.storage(), PATH, FORMAT, log.store());
+    let mut aside = read()?;
+    for _ in 0..TRIES {
+        let Derived::Whole(content) = &aside else { return Ok(Vec::new()) };
+        let bad = damaged_of(log, split(content).map_or_else(Vec::new, |(files, _)| files))?;
+        let now = read()?;
+        if bad.is_empty() || now == aside {
+            return Ok(bad);
+        }
+        // A writer has put another one aside meanwhile.
+        aside = now;
+    }
+    Ok(Vec::new())
+}
+
+fn damaged_of(log: &Log, files: Vec<Reference>) -> io::Result<Vec<String>> {
     let mut bad = Vec::new();
-    for reference in split(&content).map_or_else(Vec::new, |(files, _)| files) {
-        let checked = page_file::open(storage, log.store(), reference).and_then(|opened| opened.check());
-        match checked {
+    for reference in files {
+        let opened = page_file::open(&**log.storage(), log.store(), reference);
+        match opened.and_then(|opened| opened.check()) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidData => bad.push(page_file::path(reference.0)),
-            // A writer may have put it together with others meanwhile.
+            // It may be part of another one by now.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }

@@ -55,6 +55,16 @@ pub enum VerifyError {
     Artifacts(#[from] ArtifactError),
 }
 
+/// A forgetting, as the record or the manifest tells of it.
+struct Told {
+    /// The event that tells, or will.
+    event_id: [u8; 16],
+    /// Positions, from the first to the last.
+    range: RangeInclusive<u64>,
+    /// How many events of them.
+    events: u64,
+}
+
 /// The log, folded from its beginning.
 struct FoldedAnew {
     projection: Projection,
@@ -63,8 +73,8 @@ struct FoldedAnew {
     /// SHA-256 of the content that events name.
     named: HashSet<[u8; 32]>,
     unreadable: Vec<DamageView>,
-    /// What the record says was forgotten: positions, from the first to the last, and how many events of them.
-    told: Vec<(RangeInclusive<u64>, u64)>,
+    /// What the record says was forgotten.
+    told: Vec<Told>,
     /// The links behind the positions that were asked for, where a block ends there.
     links: HashMap<u64, Option<ChainHash>>,
 }
@@ -181,7 +191,12 @@ impl Reader {
                             named.insert(sha256);
                         });
                         if let Payload::RecorderRetentionPurged(purged) = &event.payload {
-                            told.push((purged.first_seq.get()..=purged.last_seq.get(), purged.events.get()));
+                            let range = purged.first_seq.get()..=purged.last_seq.get();
+                            told.push(Told {
+                                event_id: *event.event_id.as_bytes(),
+                                range,
+                                events: purged.events.get(),
+                            });
                         }
                     }
                     Err(error) => unreadable.push(DamageView {
@@ -227,15 +242,20 @@ impl Reader {
     }
 
     /// Whether the record tells of all that is missing from what is sealed.
-    fn check_forgotten(&self, view: &View, mut told: Vec<(RangeInclusive<u64>, u64)>) -> Option<DamageView> {
-        let untold = view.manifest.untold().iter();
-        told.extend(untold.map(|one| (one.first_seq.get()..=one.last_seq.get(), one.events)));
-        let told_events: u64 = told.iter().map(|(_, events)| events).sum();
+    fn check_forgotten(&self, view: &View, mut told: Vec<Told>) -> Option<DamageView> {
+        for untold in view.manifest.untold() {
+            // The record may have told of it by now, before the manifest says so.
+            if told.iter().all(|told| told.event_id != untold.event_id) {
+                let range = untold.first_seq.get()..=untold.last_seq.get();
+                told.push(Told { event_id: untold.event_id, range, events: untold.events });
+            }
+        }
+        let told_events: u64 = told.iter().map(|told| told.events).sum();
         let forgotten = view.manifest.forgotten_events();
         if forgotten == told_events {
             return None;
         }
-        let is_told = |seq: u64| told.iter().any(|(range, _)| range.contains(&seq));
+        let is_told = |seq: u64| told.iter().any(|told| told.range.contains(&seq));
         let first_of = |entry: &SegmentEntry| {
             // A segment that cannot be read is told as damage by itself.
             let segment = self.log().segment(entry).ok()?;
