@@ -12,7 +12,7 @@ use flightrec_recorder::events::{
 use flightrec_recorder::journal::{Compression, Prepare, Storage, WriterOptions};
 use flightrec_recorder::query::{EventFilter, SessionFilter};
 use flightrec_recorder::view::ArtifactView;
-use flightrec_recorder::{Clock, IdSource, Mode, Options, Reader, RetentionPolicy, SteppedRecorder, Vouched};
+use flightrec_recorder::{Clock, IdSource, Mode, Options, Packing, Reader, RetentionPolicy, SteppedRecorder, Vouched};
 use flightrec_sim::{FailKind, Fault, SimStorage};
 
 const BEGIN_US: i64 = 1_772_366_400_000_000;
@@ -58,7 +58,9 @@ impl World {
             prepare: Prepare::Inline,
         };
         let ids = Arc::new(Counted(AtomicU64::new(seed)));
-        let options = Options { clock: Arc::<Days>::clone(&clock), ids, journal, ..Options::default() };
+        // Sessions are packed as soon as anything happens elsewhere, so that every fault meets pages as well.
+        let packing = Packing { sessions: 2, events: 2 };
+        let options = Options { clock: Arc::<Days>::clone(&clock), ids, journal, packing, ..Options::default() };
         Self { storage: SimStorage::new(seed), clock, options, recorder: None, next: 0 }
     }
 

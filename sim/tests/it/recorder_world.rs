@@ -14,7 +14,7 @@ use flightrec_recorder::events::{
 use flightrec_recorder::journal::{Compression, Prepare, Storage, WriterOptions};
 use flightrec_recorder::query::EventFilter;
 use flightrec_recorder::view::{Outcome, ProjectionCheck};
-use flightrec_recorder::{Clock, IdSource, Mode, Options, Reader, SteppedRecorder};
+use flightrec_recorder::{Clock, IdSource, Mode, Options, Packing, Reader, SteppedRecorder};
 use flightrec_sim::{Fault, Rng, SimStorage};
 
 use crate::recorder_list::{Model, Sent};
@@ -81,7 +81,9 @@ impl World {
             prepare: Prepare::Inline,
         };
         let ids = Arc::new(Seeded(AtomicU64::new(seed << 20)));
-        let options = Options { clock: Arc::<Jumping>::clone(&clock), ids, journal, ..Options::default() };
+        // Sessions are packed as soon as anything happens elsewhere, so that every fault meets pages as well.
+        let packing = Packing { sessions: 2, events: 2 };
+        let options = Options { clock: Arc::<Jumping>::clone(&clock), ids, journal, packing, ..Options::default() };
         Self {
             storage: SimStorage::new(seed),
             rng,

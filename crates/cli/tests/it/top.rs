@@ -3,7 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::process::Stdio;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -139,12 +140,19 @@ impl Live {
                 self.seen.drain(..at + text.len());
                 return;
             }
-            let bytes = self.drawn.recv().unwrap_or_else(|_| panic!("{text} is not in {:?}", self.seen));
-            let text_drawn = String::from_utf8_lossy(&bytes);
-            self.seen.push_str(&text_drawn);
-            self.all.push_str(&text_drawn);
-            if !self.seen.contains(text) {
-                self.press(b"\x0c");
+            match self.drawn.recv_timeout(Duration::from_millis(200)) {
+                Ok(bytes) => {
+                    let drawn = String::from_utf8_lossy(&bytes);
+                    self.seen.push_str(&drawn);
+                    self.all.push_str(&drawn);
+                }
+                // What was sent cell by cell is asked for anew, however long it takes to come.
+                Err(RecvTimeoutError::Timeout) => {
+                    let ended = self.running.0.try_wait().unwrap();
+                    assert!(ended.is_none(), "it ended without {text}: {ended:?}, {:?}", self.seen);
+                    self.press(b"\x0c");
+                }
+                Err(RecvTimeoutError::Disconnected) => panic!("{text} is not in {:?}", self.seen),
             }
         }
     }
