@@ -9,13 +9,14 @@ use flightrec_events::families::work::{RecorderEventsDropped, RecorderOpened, Re
 use flightrec_events::lifecycle::{self, Life};
 use flightrec_events::{Actor, CheckedEvent, Count, Event, Id, Label, Payload, Rule, Timestamp, Violation};
 use flightrec_journal::sabotage::{Sabotage, sabotaged};
-use flightrec_journal::{Batch, BlockRef, ChainHash, RecordHash, Recovery, WriteError, Writer, remove_if_there};
+use flightrec_journal::{Batch, BlockRef, ChainHash, RecordHash, Recovery, WriteError, Writer};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::drops::DropCounter;
 use crate::error::{OpenError, SinkFailure};
 use crate::fold::{Projection, telemetry_source};
 use crate::identity::{ContentDigest, Identity};
+use crate::open;
 use crate::options::Mode;
 use crate::prepare::Submitted;
 use crate::redact::Redactor;
@@ -344,11 +345,11 @@ impl Core {
         if staged.is_empty() {
             return Ok(());
         }
-        let folded = self.fold_blocks(staged);
-        if folded.is_err() {
-            // What was put aside is damaged: the next open does without it.
-            let _gone_or_of_no_use = remove_if_there(&*self.files.storage, crate::snapshot::PATH).is_ok();
-        }
+        let folded = match self.fold_blocks(staged) {
+            // What was put aside is damaged: everything is folded from the beginning.
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => self.fold_anew(staged),
+            folded => folded,
+        };
         folded.map_err(CommitError::Fold)?;
         if self.lives.len() > MAX_LIVES {
             self.lives.clear();
@@ -356,15 +357,34 @@ impl Core {
         Ok(())
     }
 
+    /// Folds blocks, all of them or none.
     fn fold_blocks(&mut self, staged: &[Staged]) -> std::io::Result<()> {
         let mut projection = self.projection.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        projection.pack()?;
+        for (_, event) in staged.iter().flat_map(|block| &block.events) {
+            projection.prepare(event)?;
+        }
         for block in staged {
-            projection.begin_block(Some(&block.block), block.block.last_seq().get(), block.chain)?;
+            projection.begin_block(Some(&block.block), block.block.last_seq().get(), block.chain);
             for (seq, event) in &block.events {
                 projection.apply(*seq, block.recorded_at, event)?;
             }
             self.folded = (block.block.last_seq().get(), block.chain);
         }
+        Ok(())
+    }
+
+    /// Folds the log from its beginning, up to blocks that are durable and not folded.
+    fn fold_anew(&mut self, staged: &[Staged]) -> std::io::Result<()> {
+        let Some(last) = staged.last() else { return Ok(()) };
+        let log = self.identity.log();
+        let until = last.block.last_seq().get();
+        let packing = self.projection.read().unwrap_or_else(std::sync::PoisonError::into_inner).packing();
+        let mut anew = Projection::empty(log.view().manifest.forgettings()).pack_by(packing);
+        let mut projection = self.projection.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        open::fold_each(&mut log.scan(1), &mut anew, until, &mut |_| ()).map_err(std::io::Error::other)?;
+        *projection = anew;
+        self.folded = (until, last.chain);
         Ok(())
     }
 

@@ -80,7 +80,7 @@ impl Identity {
     }
 
     /// The log that it speaks of.
-    pub(crate) fn log(&self) -> &Log {
+    pub(crate) fn log(&self) -> &Arc<Log> {
         &self.log
     }
 

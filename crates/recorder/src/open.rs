@@ -136,7 +136,8 @@ fn catch_up(log: &Arc<Log>, projection: &mut Projection, identity: &mut Identity
             LogItem::Block(block) => {
                 let fold = projection.last_seq.unwrap_or(0) < block.last_seq();
                 if fold {
-                    projection.begin_block(block.place(), block.last_seq(), block.chain()).map_err(unfolded)?;
+                    projection.pack().map_err(unfolded)?;
+                    projection.begin_block(block.place(), block.last_seq(), block.chain());
                 }
                 let recorded_at = block.recorded_at();
                 for (seq, stored) in block.records() {
@@ -184,7 +185,8 @@ pub(crate) fn fold_each(
                 note_damage(projection, &damage);
             }
             LogItem::Block(block) => {
-                projection.begin_block(block.place(), block.last_seq(), block.chain()).map_err(unfolded)?;
+                projection.pack().map_err(unfolded)?;
+                projection.begin_block(block.place(), block.last_seq(), block.chain());
                 for (seq, stored) in block.records() {
                     let event = decode(seq, stored)?;
                     projection.apply(seq.get(), block.recorded_at(), &event).map_err(unfolded)?;
@@ -213,7 +215,8 @@ pub(crate) fn fold_on(scan: &mut Scan, projection: &RwLock<Projection>, until: u
                     .map(|(seq, stored)| Ok((seq.get(), decode(seq, stored)?)))
                     .collect::<Result<Vec<_>, ReadError>>()?;
                 let mut projection = projection.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-                projection.begin_block(block.place(), block.last_seq(), block.chain()).map_err(unfolded)?;
+                projection.pack().map_err(unfolded)?;
+                projection.begin_block(block.place(), block.last_seq(), block.chain());
                 for (seq, event) in &events {
                     projection.apply(*seq, recorded_at, event).map_err(unfolded)?;
                 }

@@ -72,17 +72,12 @@ impl Projection {
 
     /// Says that the events to come are those of a block, which lies at `place` if it is not sealed. Blocks come in the
     /// order of the log; `last_seq` is the position of the last event that was ever in it.
-    ///
-    /// # Errors
-    /// Sessions cannot be packed.
-    pub(crate) fn begin_block(&mut self, place: Option<&BlockRef>, last_seq: u64, chain: ChainHash) -> io::Result<()> {
-        self.pack()?;
+    pub(crate) fn begin_block(&mut self, place: Option<&BlockRef>, last_seq: u64, chain: ChainHash) {
         if let Some(place) = place {
             self.blocks.push(place);
         }
         self.last_seq = Some(last_seq);
         self.chain = *chain.as_bytes();
-        Ok(())
     }
 
     /// The link of the last block in the log's hash chain; all zeros before the first.
@@ -120,7 +115,10 @@ impl Projection {
     }
 
     /// Packs the sessions that were left alone for longest, if there are many.
-    fn pack(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// They cannot be packed.
+    pub(crate) fn pack(&mut self) -> io::Result<()> {
         if self.sessions.hot() < self.due.max(self.packing.sessions) {
             return Ok(());
         }
@@ -130,6 +128,21 @@ impl Projection {
             self.ledger.cold.add(self.sessions.put_away(page)?);
         }
         self.due = self.sessions.hot() + self.packing.sessions / 2;
+        Ok(())
+    }
+
+    /// Unpacks whatever an event concerns, so that folding it cannot fail; no answer changes by that.
+    ///
+    /// # Errors
+    /// What was packed cannot be read.
+    pub(crate) fn prepare(&mut self, event: &Event) -> io::Result<()> {
+        let session = event.model_session_id.as_ref().and_then(|id| self.sessions.find(id.as_str()));
+        session.map_or(Ok(()), |at| self.unpack(at))?;
+        if let Payload::LlmInference(inference) = &event.payload {
+            for key in Ledger::keys_of(event, inference) {
+                self.unpack_key(key)?;
+            }
+        }
         Ok(())
     }
 
@@ -183,6 +196,7 @@ impl Projection {
     /// # Errors
     /// What was packed cannot be read; what is folded so far is of no use any more.
     pub(crate) fn apply(&mut self, seq: u64, recorded_at: Timestamp, event: &Event) -> io::Result<()> {
+        self.prepare(event)?;
         self.events += 1;
         self.recorded_us = Some(recorded_at.as_micros());
         if let Payload::RecorderEventsDropped(dropped) = &event.payload {
@@ -219,9 +233,6 @@ impl Projection {
         } else if let Payload::LlmInference(inference) = &event.payload {
             let account = self.served_model(inference.model_id.shared(), inference.provider.as_ref().map(Id::shared));
             let charge = Charge::new(index, account, event, inference);
-            for key in Ledger::keys_of(event, inference) {
-                self.unpack_key(key)?;
-            }
             let posting = self.ledger.post(event, inference, charge);
             // Telemetry tells of a call in spans and log records both; that is no finding.
             if posting.repeated && source.is_none() {
