@@ -39,10 +39,14 @@ impl Fold for Costs {
         let reader = &snapshot.reader;
         match wanted {
             Wanted::Of(ids) => {
-                let runs = ids.iter().map(|id| reader.model_runs(Some(id))).collect::<Result<Vec<_>, _>>()?;
+                let runs = ids
+                    .iter()
+                    .map(|id| reader.model_runs(Some(id)))
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(SqlError::Store)?;
                 Ok(runs.into_iter().flatten().collect())
             }
-            Wanted::All => Ok(reader.model_runs(None)?),
+            Wanted::All => reader.model_runs(None).map_err(SqlError::Store),
         }
     }
 }
