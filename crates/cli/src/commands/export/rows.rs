@@ -1,6 +1,7 @@
 //! Which spans stand on which track: on one track a span lies within another, or beside it, but never across it.
 
-use flightrec_events::Timestamp;
+use flightrec_events::{SpanKind, Timestamp};
+use flightrec_recorder::view::SpanView;
 
 /// A stretch of time: a span with its place among all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,19 @@ impl Stretch {
     fn holds(&self, other: &Self) -> bool {
         self.end.is_none_or(|end| other.end.is_some_and(|other| other <= end))
     }
+}
+
+/// The stretches of a session's spans. Its own span is the session.
+pub(super) fn of_spans(spans: &[SpanView]) -> Vec<Stretch> {
+    let stretch = |(n, span): (usize, &SpanView)| {
+        let start = span.start.or(span.end)?;
+        (span.kind != Some(SpanKind::Session)).then(|| Stretch {
+            span: n,
+            start,
+            end: span.end.map(|end| end.max(start)),
+        })
+    };
+    spans.iter().enumerate().filter_map(stretch).collect()
 }
 
 /// The beginning or the end of a span.

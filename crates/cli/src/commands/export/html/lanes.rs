@@ -6,7 +6,7 @@ use flightrec_events::{SpanKind, SpanStatus, Timestamp};
 use flightrec_recorder::lanes::{LaneView, WaitKind};
 use flightrec_recorder::view::SpanView;
 
-use super::super::rows::{Edge, Stretch, rows};
+use super::super::rows::{self, Edge, rows};
 use super::markup::Html;
 use crate::output::{cut, words};
 
@@ -117,17 +117,9 @@ fn bars(lane: &LaneView, now: Timestamp) -> Vec<Bar> {
 
 /// Spans on rows of their own depth, so that none lies upon another.
 fn of_spans(spans: &[SpanView], last: Timestamp) -> Vec<Bar> {
-    let stretch = |(n, span): (usize, &SpanView)| {
-        let start = span.start.or(span.end)?;
-        (span.kind != Some(SpanKind::Session)).then(|| Stretch {
-            span: n,
-            start,
-            end: span.end.map(|end| end.max(start)),
-        })
-    };
     let mut bars = Vec::new();
     let mut first = 1;
-    for edges in rows(spans.iter().enumerate().filter_map(stretch).collect()) {
+    for edges in rows(rows::of_spans(spans)) {
         let (mut depth, mut deepest) = (0, 0);
         for edge in edges {
             let Edge::Begin(n, start) = edge else {

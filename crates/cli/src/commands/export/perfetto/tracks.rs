@@ -4,7 +4,7 @@ use flightrec_events::{SpanKind, State, Timestamp};
 use flightrec_recorder::lanes::{HandoverKind, HandoverView, LaneView, WaitKind, WaitView};
 use flightrec_recorder::view::{ModelRunView, SpanView, StateChangeView};
 
-use super::super::rows::{Edge, Stretch, rows};
+use super::super::rows::{Edge, Stretch, of_spans, rows};
 use super::proto::{
     COUNTER, CounterDescriptor, DebugAnnotation, EXPLICIT, INSTANT, ProcessDescriptor, SLICE_BEGIN, SLICE_END,
     TracePacket, TrackDescriptor, TrackEvent, dollars, number, text,
@@ -145,15 +145,7 @@ impl Tracks {
 
     /// The spans, on as many tracks as it takes for none to cross another. The session's own is the session.
     pub(super) fn spans(&mut self, spans: &[SpanView]) {
-        let stretch = |(n, span): (usize, &SpanView)| {
-            let start = span.start.or(span.end)?;
-            (span.kind != Some(SpanKind::Session)).then(|| Stretch {
-                span: n,
-                start,
-                end: span.end.map(|end| end.max(start)),
-            })
-        };
-        for (n, edges) in rows(spans.iter().enumerate().filter_map(stretch).collect()).into_iter().enumerate() {
+        for (n, edges) in rows(of_spans(spans)).into_iter().enumerate() {
             let name = if n == 0 { "spans".to_owned() } else { format!("spans beside them {n}") };
             let track = self.below(&name, None);
             for edge in edges {
