@@ -367,7 +367,7 @@ impl Core {
         for block in staged {
             projection.begin_block(Some(&block.block), block.block.last_seq().get(), block.chain);
             for (seq, event) in &block.events {
-                projection.apply(*seq, block.recorded_at, event)?;
+                projection.apply_prepared(*seq, block.recorded_at, event)?;
             }
             self.folded = (block.block.last_seq().get(), block.chain);
         }

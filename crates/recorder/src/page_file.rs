@@ -66,7 +66,8 @@ pub(crate) fn is_leftover(name: &str) -> bool {
     name.strip_suffix(".tmp").is_some_and(|name| number_of(name).is_some())
 }
 
-/// Writes pages as a new file, and syncs it: without it all sessions would have to be folded again.
+/// Writes pages as a new file, where they lie from then on, and syncs it: without it all sessions would have to be folded
+/// again.
 pub(crate) fn write(storage: &dyn Storage, store: StoreId, number: u64, pages: &[Arc<Page>]) -> io::Result<Reference> {
     let mut later = Vec::new();
     let mut put = |bytes: &[u8]| -> io::Result<Extract> {
@@ -78,15 +79,17 @@ pub(crate) fn write(storage: &dyn Storage, store: StoreId, number: u64, pages: &
     let mut filed = Vec::with_capacity(pages.len());
     let mut keys = Vec::with_capacity(pages.len());
     for page in pages {
-        keys.push(page.leads()?);
-        let entries = put(&page.packed_entries()?)?;
+        let entries = page.packed_entries()?;
+        keys.push(page.leads(&entries)?);
+        let entries = put(&entries)?;
         let folds = u32::try_from(page.folds.len()).map_err(io::Error::other)?;
         filed.push(Filed { head: page.head.clone(), names: page.rows.names.clone(), folds, entries });
     }
     let keys = put(&encode_leads(&merge_leads(&keys)))?;
-    let contents = postcard::to_stdvec(&Contents { pages: filed, keys }).map_err(io::Error::other)?;
-    let mut at_open = u32::try_from(contents.len()).map_err(io::Error::other)?.to_le_bytes().to_vec();
-    at_open.extend_from_slice(&contents);
+    let contents = Contents { pages: filed, keys };
+    let encoded = postcard::to_stdvec(&contents).map_err(io::Error::other)?;
+    let mut at_open = u32::try_from(encoded.len()).map_err(io::Error::other)?.to_le_bytes().to_vec();
+    at_open.extend_from_slice(&encoded);
     for page in pages {
         at_open.extend_from_slice(&page.rows.bytes);
         at_open.extend_from_slice(&page.folds);
@@ -102,9 +105,15 @@ pub(crate) fn write(storage: &dyn Storage, store: StoreId, number: u64, pages: &
     let (file, temporary) = derived::begin(storage, &path)?;
     write_all_at(&*file, &head, 0)?;
     write_all_at(&*file, &at_open, HEADER_BYTES as u64)?;
-    write_all_at(&*file, &later, (HEADER_BYTES + at_open.len()) as u64)?;
+    let base = (HEADER_BYTES + at_open.len()) as u64;
+    write_all_at(&*file, &later, base)?;
     file.sync_data()?;
     storage.rename(&temporary, &path)?;
+    let file = storage.open(&path, Access::Read)?;
+    let file = Arc::new(PageFile { number, digest, base, path, file });
+    for (page, filed) in pages.iter().zip(contents.pages) {
+        page.move_to(Arc::clone(&file), filed.entries);
+    }
     Ok((number, digest))
 }
 

@@ -107,12 +107,7 @@ impl Aside {
             let first = self.pages.len() - unfiled;
             for pages in self.pages[first..].chunks(MAX_MERGED_PAGES) {
                 *last += 1;
-                let reference = page_file::write(storage, store, *last, pages)?;
-                let opened = page_file::open(storage, store, reference)?;
-                for (page, filed) in pages.iter().zip(opened.pages) {
-                    page.move_to(&filed);
-                }
-                files.push((reference, pages.len()));
+                files.push((page_file::write(storage, store, *last, pages)?, pages.len()));
             }
         }
         Ok(files.into_iter().map(|(reference, _)| reference).collect())

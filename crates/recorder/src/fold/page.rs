@@ -190,9 +190,9 @@ impl Page {
         Self { head, rows, folds, entries: Mutex::new(Place::Filed(file, entries)) }
     }
 
-    /// Says that the page lies in a file from now on, as another one of the same sessions does.
-    pub(crate) fn move_to(&self, filed: &Self) {
-        *self.entries.lock().unwrap_or_else(PoisonError::into_inner) = filed.place();
+    /// Says that the page lies in a file from now on.
+    pub(crate) fn move_to(&self, file: Arc<PageFile>, entries: Extract) {
+        *self.entries.lock().unwrap_or_else(PoisonError::into_inner) = Place::Filed(file, entries);
     }
 
     /// The file that it lies in.
@@ -216,15 +216,18 @@ impl Page {
 
     /// The entries of its sessions.
     pub(crate) fn entries(&self) -> io::Result<Vec<Entries>> {
-        let entries: Vec<Entries> = unpack(&self.packed_entries()?)?;
+        self.unpack_entries(&self.packed_entries()?)
+    }
+
+    fn unpack_entries(&self, packed: &[u8]) -> io::Result<Vec<Entries>> {
+        let entries: Vec<Entries> = unpack(packed)?;
         if entries.len() == self.head.sessions.len() { Ok(entries) } else { Err(not_ours()) }
     }
 
-    /// The beginnings of the keys that its sessions hold.
-    pub(crate) fn leads(&self) -> io::Result<Vec<Lead>> {
-        let entries = self.entries()?;
-        let of_sessions = self.head.sessions.iter().zip(&entries);
-        Ok(of_sessions.flat_map(|(at, entries)| entries.iter().map(|(key, _)| (lead(key), *at))).collect())
+    /// The beginnings of the keys that its sessions hold, told from their packed entries.
+    pub(crate) fn leads(&self, packed: &[u8]) -> io::Result<Vec<Lead>> {
+        let entries = self.unpack_entries(packed)?;
+        Ok(self.head.sessions.iter().zip(&entries).flat_map(|(at, entries)| leads_of(*at, entries)).collect())
     }
 
     /// The folds of its sessions.
@@ -232,6 +235,11 @@ impl Page {
         let folds: Vec<SessionFold> = unpack(&self.folds)?;
         if folds.len() == self.head.sessions.len() { Ok(folds) } else { Err(not_ours()) }
     }
+}
+
+/// The beginnings of the keys that a session holds.
+pub(crate) fn leads_of(session: u32, entries: &Entries) -> impl Iterator<Item = Lead> {
+    entries.iter().map(move |(key, _)| (lead(key), session))
 }
 
 fn not_ours() -> io::Error {

@@ -197,6 +197,14 @@ impl Projection {
     /// What was packed cannot be read; what is folded so far is of no use any more.
     pub(crate) fn apply(&mut self, seq: u64, recorded_at: Timestamp, event: &Event) -> io::Result<()> {
         self.prepare(event)?;
+        self.apply_prepared(seq, recorded_at, event)
+    }
+
+    /// Folds one event, for which everything was unpacked.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply), if it was not.
+    pub(crate) fn apply_prepared(&mut self, seq: u64, recorded_at: Timestamp, event: &Event) -> io::Result<()> {
         self.events += 1;
         self.recorded_us = Some(recorded_at.as_micros());
         if let Payload::RecorderEventsDropped(dropped) = &event.payload {

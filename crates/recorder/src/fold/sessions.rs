@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::cold_keys::Lead;
-use super::page::{Entries, Key, PAGE_SESSIONS, Page};
+use super::page::{Entries, Key, PAGE_SESSIONS, Page, leads_of};
 use super::rows::Row;
 use super::session::SessionFold;
 
@@ -268,7 +268,7 @@ impl Sessions {
             self.hot_ids.remove(&fold.id);
             self.hot.remove(at);
         }
-        let leads = page.leads()?;
+        let leads = taken.iter().flat_map(|(at, _, entries)| leads_of(*at, entries)).collect();
         self.push_page(Arc::new(page));
         Ok(leads)
     }
@@ -324,8 +324,7 @@ impl Sessions {
             }
             sessions.ids.insert(id_key(&fold.id), at);
             if let Some(parent) = fold.parent() {
-                let parent = id_key(parent);
-                sessions.kin.link(parent, at);
+                sessions.link(parent, at);
             }
             sessions.put_hot(at, fold, touched);
         }
