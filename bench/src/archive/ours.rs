@@ -31,7 +31,8 @@ pub fn build(place: &Place, events: usize) -> Res<Figures> {
     let sealer = SealerClock::start();
     let recorder = Recorder::open(place.store())?;
     let mut sample = Sample::new();
-    let mut waits = histogram();
+    let (mut waits, mut gaps) = (histogram(), histogram());
+    let mut answered = Instant::now();
     let mut making = 0;
     let mut workload = super::workload(events);
     let mut waiting: VecDeque<BatchTicket> = VecDeque::new();
@@ -50,6 +51,8 @@ pub fn build(place: &Place, events: usize) -> Res<Figures> {
             let (durable, nanos) = time(|| ticket.durable());
             durable?;
             waits.record(nanos.max(1))?;
+            gaps.record(answered.elapsed().as_nanos().max(1) as u64)?;
+            answered = Instant::now();
         }
         progress.at(recorded.min(events));
         if is_last {
@@ -63,8 +66,10 @@ pub fn build(place: &Place, events: usize) -> Res<Figures> {
     let sealer_s = sealer.stop();
     figures.set("build_events_per_s", events as f64 / recorded_s);
     figures.set("making_share", making as f64 / 1e9 / recorded_s);
+    figures.set("wait_p50_ms", waits.value_at_quantile(0.5) as f64 / 1e6);
     figures.set("wait_p999_ms", waits.value_at_quantile(0.999) as f64 / 1e6);
-    figures.set("wait_max_ms", waits.max() as f64 / 1e6);
+    figures.set("gap_p999_ms", gaps.value_at_quantile(0.999) as f64 / 1e6);
+    figures.set("gap_max_ms", gaps.max() as f64 / 1e6);
     figures.set("sealed_behind_share", 1.0 - sealed_before_close as f64 / events as f64);
     figures.set("close_s", nanos as f64 / 1e9);
     figures.set("build_peak_mib", peak_mib());

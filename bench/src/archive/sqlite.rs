@@ -44,7 +44,8 @@ pub fn build(place: &Place, events: usize) -> Res<Figures> {
     let places = vec!["?"; COLUMNS.len()].join(", ");
     let mut insert = connection.prepare(&format!("INSERT INTO events VALUES ({places})"))?;
     let mut row = Row::default();
-    let mut waits = histogram();
+    let (mut waits, mut gaps) = (histogram(), histogram());
+    let mut answered = Instant::now();
     for (at, event) in super::workload(events).enumerate() {
         if at % COMMIT_EVENTS == 0 {
             connection.execute_batch("BEGIN")?;
@@ -62,6 +63,8 @@ pub fn build(place: &Place, events: usize) -> Res<Figures> {
             let (committed, nanos) = time(|| connection.execute_batch("COMMIT"));
             committed?;
             waits.record(nanos.max(1))?;
+            gaps.record(answered.elapsed().as_nanos().max(1) as u64)?;
+            answered = Instant::now();
             progress.at(at + 1);
         }
     }
@@ -69,8 +72,10 @@ pub fn build(place: &Place, events: usize) -> Res<Figures> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     connection.close().map_err(|(_, error)| error)?;
     figures.set("build_events_per_s", events as f64 / begin.elapsed().as_secs_f64());
+    figures.set("wait_p50_ms", waits.value_at_quantile(0.5) as f64 / 1e6);
     figures.set("wait_p999_ms", waits.value_at_quantile(0.999) as f64 / 1e6);
-    figures.set("wait_max_ms", waits.max() as f64 / 1e6);
+    figures.set("gap_p999_ms", gaps.value_at_quantile(0.999) as f64 / 1e6);
+    figures.set("gap_max_ms", gaps.max() as f64 / 1e6);
     figures.set("bytes_per_event", bytes_below(&place.sqlite())? as f64 / events as f64);
     figures.set("build_peak_mib", peak_mib());
     Ok(figures)

@@ -12,6 +12,7 @@ use flightrec_journal::sabotage::{Sabotage, sabotaged};
 use flightrec_journal::{Batch, BlockRef, ChainHash, RecordHash, Recovery, WriteError, Writer};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::behind::Behind;
 use crate::drops::DropCounter;
 use crate::error::{OpenError, SinkFailure};
 use crate::fold::{Projection, telemetry_source};
@@ -85,6 +86,7 @@ pub(crate) struct Core {
     snapshot_seq: u64,
     /// The journal's segment that holds the newest block.
     segment: u64,
+    behind: Behind,
 }
 
 /// What the core is built from.
@@ -131,7 +133,14 @@ impl Core {
             folded,
             snapshot_seq,
             segment: 0,
+            behind: Behind::default(),
         }
+    }
+
+    /// From here on what can be made again is written on a thread of its own.
+    pub(crate) fn write_behind(&mut self) -> std::io::Result<()> {
+        self.behind = Behind::start()?;
+        Ok(())
     }
 
     pub(crate) fn projection(&self) -> Arc<RwLock<Projection>> {
@@ -406,19 +415,26 @@ impl Core {
     /// Puts ids and projection aside once enough has come since the last time. Losing them costs time alone.
     fn put_aside(&mut self) {
         let (last, chain) = self.folded;
-        if self.identity.is_full() && self.identity.file(last, chain.as_bytes()).is_err() {
-            self.identity.put_off();
+        self.identity.settle();
+        if self.identity.is_full()
+            && let Some(filing) = self.identity.start_filing(last, chain.as_bytes())
+        {
+            self.behind.run(move || filing.run());
         }
         if last.saturating_sub(self.snapshot_seq) >= SNAPSHOT_EVERY {
-            // A snapshot that could not be written costs the next open some time; it is tried again later.
-            let _retried_later = self.snapshot().is_ok();
+            // A snapshot that could not be written costs the next open some time; another one is written later.
+            if let Ok(aside) = self.aside() {
+                let log = Arc::clone(self.identity.log());
+                self.behind.run(move || {
+                    let _written = aside.write(&log).is_ok();
+                });
+            }
             self.snapshot_seq = last;
         }
     }
 
-    fn snapshot(&self) -> std::io::Result<()> {
-        let aside = Aside::of(&self.projection.read().unwrap_or_else(std::sync::PoisonError::into_inner))?;
-        aside.write(self.identity.log())
+    fn aside(&self) -> std::io::Result<Aside> {
+        Aside::of(&self.projection.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// The end of the hash chain.
@@ -440,14 +456,14 @@ impl Core {
     pub(crate) fn close(mut self) -> Result<(), CommitError> {
         // Events that were dropped since the last commit are told as well.
         self.commit(&mut Vec::new())?;
-        let Self { writer, mut identity, projection, folded: (last, chain), snapshot_seq, .. } = self;
-        writer.close()?;
+        self.behind.finish();
         // Both are derived: if the disk refuses them, the next open folds the log again.
-        let _derived = identity.file(last, chain.as_bytes()).is_ok();
-        if last > snapshot_seq {
-            let aside = Aside::of(&projection.read().unwrap_or_else(std::sync::PoisonError::into_inner));
-            let _derived = aside.and_then(|aside| aside.write(identity.log())).is_ok();
-        }
+        let aside = (self.folded.0 > self.snapshot_seq).then(|| self.aside());
+        let Self { writer, mut identity, folded: (last, chain), .. } = self;
+        writer.close()?;
+        identity.settle();
+        identity.file(last, chain.as_bytes());
+        let _derived = aside.is_none_or(|aside| aside.and_then(|aside| aside.write(identity.log())).is_ok());
         Ok(())
     }
 }

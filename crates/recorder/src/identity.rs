@@ -2,25 +2,32 @@
 //!
 //! Ids of recent events are in memory; older ones lie in sorted files of which only a fence, one key
 //! in 128, is held in memory. Version 7 ids grow with time, so that new events fall into no old file's
-//! range; any other id costs one read of 3 KiB per file.
+//! range; any other id costs one read of 1.5 KiB per file. A file is written beside the recording, and its ids
+//! stay in memory until it is there.
 
 use std::io;
 use std::sync::Arc;
 
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use flightrec_events::{CheckedEvent, EventId};
-use flightrec_journal::RecordHash;
+use flightrec_journal::{RecordHash, Seq};
 use rustc_hash::FxHashMap;
 
 use crate::derived::{DIR, damaged};
-use crate::id_file::{Entry, IdFile, parse_name, write_entries};
+use crate::id_file::{self, CONTENT_BYTES, Entry, IdFile, Key, Range, parse_name};
 use crate::log::{Log, LogItem};
 
 /// How many ids are kept in memory before they are put into a file.
 pub(crate) const MAX_ACTIVE: usize = 262_144;
 
-/// The first eight bytes of the SHA-256 of an event's stored form.
+/// How many ids may be in memory while a file of others is not there yet; then the writer waits for it.
+const MAX_WAITING: usize = 4 * MAX_ACTIVE;
+
+/// The first four bytes of the SHA-256 of an event's stored form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ContentDigest([u8; 8]);
+pub(crate) struct ContentDigest([u8; CONTENT_BYTES]);
+
+type Ids = FxHashMap<[u8; 16], ContentDigest>;
 
 impl ContentDigest {
     pub(crate) fn of(stored: &RecordHash) -> Self {
@@ -28,11 +35,68 @@ impl ContentDigest {
     }
 }
 
+/// Ids on their way into a file.
+#[derive(Debug)]
+struct Underway {
+    ids: Arc<Ids>,
+    filed: Receiver<io::Result<IdFile>>,
+}
+
+/// The work of putting ids into a file, which anyone can do at any time.
+#[derive(Debug)]
+pub(crate) struct Filing {
+    log: Arc<Log>,
+    ids: Arc<Ids>,
+    /// The range of the last file, if that is so small that it becomes part of the new one.
+    merged: Option<(u64, u64)>,
+    first_seq: u64,
+    last_seq: u64,
+    chain: [u8; 32],
+    filed: Sender<io::Result<IdFile>>,
+}
+
+impl Filing {
+    /// Does the work. Whoever does not do it must let go of it.
+    pub(crate) fn run(&self) {
+        // If nobody waits for the file any more, the next open finds it.
+        let _told = self.filed.send(self.write()).is_ok();
+    }
+
+    fn write(&self) -> io::Result<IdFile> {
+        let (storage, store) = (&**self.log.storage(), self.log.store());
+        let mut entries: Vec<Entry> = self.ids.iter().map(|(id, digest)| (Key::of(store, id), digest.0)).collect();
+        let mut smallest = self.ids.keys().min().copied().unwrap_or_default();
+        let mut largest = self.ids.keys().max().copied().unwrap_or_default();
+        let mut first_seq = self.first_seq;
+        // One that is damaged is made again by whoever looks into it.
+        if let Some((first, last)) = self.merged
+            && let Some(mut small) = IdFile::open(storage, &id_file::path(first, last), first, last, store)?
+            && let Ok(others) = small.entries()
+        {
+            entries.extend(others);
+            smallest = smallest.min(small.range.smallest);
+            largest = largest.max(small.range.largest);
+            first_seq = first;
+        }
+        write(&self.log, Range { first_seq, last_seq: self.last_seq, smallest, largest, chain: self.chain }, entries)
+    }
+}
+
+/// Writes a file and opens it.
+fn write(log: &Log, range: Range, mut entries: Vec<Entry>) -> io::Result<IdFile> {
+    entries.sort_unstable();
+    id_file::write(&**log.storage(), log.store(), &range, &entries)?;
+    let path = id_file::path(range.first_seq, range.last_seq);
+    let made = IdFile::open(&**log.storage(), &path, range.first_seq, range.last_seq, log.store())?;
+    made.ok_or_else(|| damaged(&path))
+}
+
 /// All ids of the record.
 #[derive(Debug)]
 pub(crate) struct Identity {
     log: Arc<Log>,
-    active: FxHashMap<[u8; 16], ContentDigest>,
+    active: Ids,
+    underway: Option<Underway>,
     files: Vec<IdFile>,
     /// The last position whose id is in a file.
     filed_seq: u64,
@@ -45,7 +109,14 @@ impl Identity {
     /// Files beyond, of another log, or damaged at their head, are removed: the caller folds the log
     /// from [`Self::filed_seq`] on.
     pub(crate) fn open(log: Arc<Log>, last_seq: u64) -> io::Result<Self> {
-        let mut identity = Self { log, active: FxHashMap::default(), files: Vec::new(), filed_seq: 0, due: MAX_ACTIVE };
+        let mut identity = Self {
+            log,
+            active: FxHashMap::default(),
+            underway: None,
+            files: Vec::new(),
+            filed_seq: 0,
+            due: MAX_ACTIVE,
+        };
         identity.open_files(last_seq)?;
         // The chain's link vouches for everything before it, so that the newest file speaks for all.
         while let Some(newest) = identity.files.last()
@@ -53,7 +124,7 @@ impl Identity {
         {
             identity.log.storage().remove(&newest.path)?;
             identity.files.pop();
-            identity.filed_seq = identity.files.last().map_or(0, |file| file.last_seq);
+            identity.filed_seq = identity.files.last().map_or(0, |file| file.range.last_seq);
         }
         Ok(identity)
     }
@@ -92,18 +163,20 @@ impl Identity {
     /// The content that the record holds under an id.
     pub(crate) fn find(&mut self, id: EventId) -> io::Result<Option<ContentDigest>> {
         let id = id.as_bytes();
-        if let Some(digest) = self.active.get(id) {
+        let underway = self.underway.as_ref().and_then(|underway| underway.ids.get(id));
+        if let Some(digest) = self.active.get(id).or(underway) {
             return Ok(Some(*digest));
         }
+        let mut key = None;
         for at in (0..self.files.len()).rev() {
-            let file = &mut self.files[at];
-            if *id < file.smallest || file.largest < *id {
+            if !self.files[at].may_hold(id) {
                 continue;
             }
-            let found = match file.find(id) {
+            let key = *key.get_or_insert_with(|| Key::of(self.log.store(), id));
+            let found = match self.files[at].find(key) {
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     self.remake(at)?;
-                    self.files[at].find(id)?
+                    self.files[at].find(key)?
                 }
                 other => other?,
             };
@@ -116,26 +189,28 @@ impl Identity {
 
     /// Makes a damaged file again from the log.
     fn remake(&mut self, at: usize) -> io::Result<()> {
-        let IdFile { path, first_seq, last_seq, chain, .. } = &self.files[at];
+        let mut range = self.files[at].range;
         let mut entries: Vec<Entry> = Vec::new();
-        let mut scan = self.log.scan(*first_seq);
+        let mut scan = self.log.scan(range.first_seq);
         let mut reached = 0;
-        while reached < *last_seq
+        (range.smallest, range.largest) = ([u8::MAX; 16], [0; 16]);
+        while reached < range.last_seq
             && let Some(item) = scan.next().map_err(io::Error::other)?
         {
             // What is damaged in the log is no more in the record.
             let LogItem::Block(block) = item else { continue };
-            for (seq, stored) in block.records().filter(|(seq, _)| (*first_seq..=*last_seq).contains(&seq.get())) {
+            let within = |(seq, _): &(Seq, &[u8])| (range.first_seq..=range.last_seq).contains(&seq.get());
+            for (seq, stored) in block.records().filter(within) {
                 let event = CheckedEvent::decode(stored)
                     .map_err(|error| io::Error::other(format!("event {seq} cannot be read: {error}")))?;
-                entries.push((*event.event_id.as_bytes(), ContentDigest::of(&RecordHash::of(stored)).0));
+                let id = event.event_id.as_bytes();
+                range.smallest = range.smallest.min(*id);
+                range.largest = range.largest.max(*id);
+                entries.push((Key::of(self.log.store(), id), ContentDigest::of(&RecordHash::of(stored)).0));
             }
             reached = block.last_seq();
         }
-        entries.sort_unstable();
-        write_entries(&**self.log.storage(), path, self.log.store(), (*first_seq, *last_seq), chain, &entries)?;
-        let made = IdFile::open(&**self.log.storage(), path, *first_seq, *last_seq, self.log.store())?;
-        self.files[at] = made.ok_or_else(|| damaged(&self.files[at].path))?;
+        self.files[at] = write(&self.log, range, entries)?;
         Ok(())
     }
 
@@ -149,46 +224,56 @@ impl Identity {
         self.active.len() >= self.due
     }
 
-    /// Waits for as many more ids before the next attempt: filing failed, and memory holds them meanwhile.
-    pub(crate) fn put_off(&mut self) {
-        self.due = self.active.len() + MAX_ACTIVE;
-    }
-
-    /// Puts the ids in memory, which reach up to `last_seq`, where the log's chain has the link `chain`,
-    /// into a file; a small last file is merged into it. After an error all ids are still known.
-    pub(crate) fn file(&mut self, last_seq: u64, chain: &[u8; 32]) -> io::Result<()> {
-        if self.active.is_empty() || last_seq <= self.filed_seq {
-            return Ok(());
+    /// Begins to put the ids in memory, which reach up to `last_seq`, where the log's chain has the link `chain`, into
+    /// a file; a small last file becomes part of it. They are known all the while. `None` if there is nothing to do, or
+    /// another file is not there yet.
+    pub(crate) fn start_filing(&mut self, last_seq: u64, chain: &[u8; 32]) -> Option<Filing> {
+        if self.active.is_empty() || last_seq <= self.filed_seq || self.underway.is_some() {
+            return None;
         }
-        let mut entries: Vec<Entry> = self.active.iter().map(|(id, digest)| (*id, digest.0)).collect();
-        let mut first_seq = self.filed_seq + 1;
-        let small = self.files.last().is_some_and(|file| file.count < MAX_ACTIVE as u64 / 2);
-        if small && let Some(at) = self.files.len().checked_sub(1) {
-            entries.extend(self.all_of(at)?);
-            first_seq = self.files[at].first_seq;
-        }
-        entries.sort_unstable();
-        let path = format!("{DIR}/ids-{first_seq:020}-{last_seq:020}.fri");
-        write_entries(&**self.log.storage(), &path, self.log.store(), (first_seq, last_seq), chain, &entries)?;
-        let opened = IdFile::open(&**self.log.storage(), &path, first_seq, last_seq, self.log.store())?;
-        let file = opened.ok_or_else(|| damaged(&path))?;
-        let merged = if small { self.files.pop() } else { None };
-        self.files.push(file);
-        self.filed_seq = last_seq;
-        self.active = FxHashMap::default();
+        let ids = Arc::new(std::mem::take(&mut self.active));
         self.due = MAX_ACTIVE;
-        // If the merged file stays, the next open removes it.
-        merged.map_or(Ok(()), |merged| self.log.storage().remove(&merged.path))
+        let (told, filed) = bounded(1);
+        self.underway = Some(Underway { ids: Arc::clone(&ids), filed });
+        let last = self.files.last().filter(|file| file.count < MAX_ACTIVE as u64 / 2);
+        Some(Filing {
+            log: Arc::clone(&self.log),
+            ids,
+            merged: last.map(|file| (file.range.first_seq, file.range.last_seq)),
+            first_seq: self.filed_seq + 1,
+            last_seq,
+            chain: *chain,
+            filed: told,
+        })
     }
 
-    /// The entries of one file, made again if it is damaged.
-    fn all_of(&mut self, at: usize) -> io::Result<Vec<Entry>> {
-        match self.files[at].entries() {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                self.remake(at)?;
-                self.files[at].entries()
-            }
-            other => other,
+    /// Takes over a file that has been written meanwhile. While too many ids wait for it, it is waited for. If it could
+    /// not be written, its ids stay in memory, and it is tried again after as many more.
+    pub(crate) fn settle(&mut self) {
+        let Some(underway) = &self.underway else { return };
+        let filed = match underway.filed.try_recv() {
+            Err(TryRecvError::Empty) if self.active.len() < MAX_WAITING => return,
+            Err(TryRecvError::Empty) => underway.filed.recv().ok(),
+            told => told.ok(),
+        };
+        let Some(Underway { ids, .. }) = self.underway.take() else { return };
+        let Some(Ok(file)) = filed else {
+            self.active.extend(ids.iter());
+            self.due = self.active.len() + MAX_ACTIVE;
+            return;
+        };
+        let merged = self.files.pop_if(|last| last.range.first_seq == file.range.first_seq);
+        self.filed_seq = file.range.last_seq;
+        self.files.push(file);
+        // If the merged file stays, the next open removes it.
+        let _gone = merged.is_none_or(|merged| self.log.storage().remove(&merged.path).is_ok());
+    }
+
+    /// Puts the ids in memory into a file at once.
+    pub(crate) fn file(&mut self, last_seq: u64, chain: &[u8; 32]) {
+        if let Some(filing) = self.start_filing(last_seq, chain) {
+            filing.run();
         }
+        self.settle();
     }
 }

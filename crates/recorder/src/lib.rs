@@ -25,6 +25,7 @@
 //! the host's to choose, and every drop at the cap is counted and recorded.
 
 mod artifacts;
+mod behind;
 pub mod budgets;
 mod checkpoint;
 mod core;

@@ -150,10 +150,7 @@ fn catch_up(log: &Arc<Log>, projection: &mut Projection, identity: &mut Identity
                     }
                 }
                 if identity.is_full() {
-                    let filed = identity.file(block.last_seq(), block.chain().as_bytes());
-                    if filed.is_err() {
-                        identity.put_off();
-                    }
+                    identity.file(block.last_seq(), block.chain().as_bytes());
                 }
             }
         }

@@ -51,7 +51,7 @@ pub struct Packing {
 
 impl Default for Packing {
     fn default() -> Self {
-        Self { sessions: 8_192, events: 32_768 }
+        Self { sessions: 1_024, events: 32_768 }
     }
 }
 

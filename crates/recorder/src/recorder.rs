@@ -119,8 +119,9 @@ impl Recorder {
     /// As [`Recorder::open`].
     pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Self, OpenError> {
         let drops = Arc::new(DropCounter::default());
-        let Opened { core, reader, sealer, registry, redactor, lock } =
+        let Opened { mut core, reader, sealer, registry, redactor, lock } =
             open::writer(storage, &options, Arc::clone(&drops))?;
+        core.write_behind().map_err(OpenError::io("start", "the thread that writes behind"))?;
         let shared = Arc::new(Shared { drops, bells: core.bells(), ..Shared::default() });
         let sealing =
             Sealing::start(Arc::clone(&sealer), options.seal).map_err(OpenError::io("start", "the sealer's thread"))?;

@@ -45,6 +45,8 @@ struct HotSessionRef<'a>(u32, u64, &'a SessionFold, Entries);
 
 /// A projection at one moment, to be written while it goes on.
 pub(crate) struct Aside {
+    /// How often something had been forgotten, and the last position that was folded.
+    reached: (u64, Option<u64>),
     rest: Vec<u8>,
     pages: Vec<Arc<Page>>,
 }
@@ -58,18 +60,25 @@ impl Aside {
             .map(|(at, touched, fold)| HotSessionRef(at, touched, fold, projection.ledger.entries_of(at)))
             .collect();
         let rest = postcard::to_stdvec(&(projection, projection.sessions.len(), hot)).map_err(io::Error::other)?;
-        Ok(Self { rest, pages: projection.sessions.pages().cloned().collect() })
+        let reached = (projection.forgettings, projection.last_seq);
+        Ok(Self { reached, rest, pages: projection.sessions.pages().cloned().collect() })
     }
 
-    /// Puts it aside, in place of what was put aside before.
+    /// Puts it aside, in place of what was put aside before; unless that is newer, or this holds what is forgotten now.
     pub(crate) fn write(&self, log: &Log) -> io::Result<()> {
         let (storage, store) = (&**log.storage(), log.store());
         let mut last = log.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let (forgettings, seq) = self.reached;
+        let is_newer = last.reached.0 == forgettings && last.reached.1 > seq;
+        if is_newer || forgettings < log.view().manifest.forgettings() {
+            return Ok(());
+        }
         let names = storage.list(DIR)?;
-        let files = self.file_pages(storage, store, &names, &mut last)?;
+        let files = self.file_pages(storage, store, &names, &mut last.last_file)?;
         let mut content = postcard::to_stdvec(&files).map_err(io::Error::other)?;
         content.extend_from_slice(&self.rest);
         derived::write(storage, PATH, FORMAT, store, &content)?;
+        last.reached = self.reached;
         remove_pages(storage, &names, &files)
     }
 

@@ -24,6 +24,8 @@ use crate::view::FindingKind;
 
 /// How far ahead of the recorder's clock an emitter's clock may run before it is a finding.
 const MAX_SKEW_US: i64 = 300_000_000;
+/// One of so many of the sessions that are too many is packed at a time.
+const PACKED_AT_ONCE: usize = 8;
 
 /// A model and who served it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -49,7 +51,7 @@ pub(crate) struct Projection {
     pub(crate) ledger: Ledger,
     #[serde(skip)]
     packing: Packing,
-    /// How many sessions there are when some are packed next.
+    /// How many sessions there must be before it is looked again for some that were left alone.
     #[serde(skip)]
     due: usize,
     pub(crate) places: Places,
@@ -114,20 +116,28 @@ impl Projection {
         self.packing
     }
 
-    /// Packs the sessions that were left alone for longest, if there are many.
+    /// Packs some of the sessions that were left alone, if there are many: a share of those that are too many at a time,
+    /// so that nobody waits long for it.
     ///
     /// # Errors
     /// They cannot be packed.
     pub(crate) fn pack(&mut self) -> io::Result<()> {
-        if self.sessions.hot() < self.due.max(self.packing.sessions) {
+        let (hot, may_be) = (self.sessions.hot(), self.packing.sessions);
+        if hot < self.due.max(may_be) {
             return Ok(());
         }
         let since = self.last_seq.unwrap_or(0).saturating_sub(self.packing.events);
-        for page in self.sessions.left_alone_since(since).chunks(PAGE_SESSIONS) {
+        let mut alone = self.sessions.left_alone_since(since);
+        if alone.len() < PAGE_SESSIONS.min(may_be) {
+            self.due = hot + may_be / 32;
+            return Ok(());
+        }
+        alone.truncate((hot - may_be + 1).div_ceil(PACKED_AT_ONCE).next_multiple_of(PAGE_SESSIONS));
+        for page in alone.chunks(PAGE_SESSIONS) {
             let page = page.iter().map(|at| (*at, self.ledger.give_away(*at))).collect();
             self.ledger.cold.add(self.sessions.put_away(page)?);
         }
-        self.due = self.sessions.hot() + self.packing.sessions / 2;
+        self.due = 0;
         Ok(())
     }
 

@@ -21,8 +21,17 @@ pub(crate) struct Log {
     open: Mutex<VecDeque<(String, Arc<Segment>)>>,
     /// It goes by the manifest that it was given, whatever the store has.
     is_fixed: bool,
-    /// Held by whoever puts the projection aside, one at a time: the last number that a file of packed sessions was given.
-    pub(crate) aside: Mutex<u64>,
+    /// Held by whoever puts the projection aside, one at a time.
+    pub(crate) aside: Mutex<PutAside>,
+}
+
+/// What was put aside last.
+#[derive(Debug, Default)]
+pub(crate) struct PutAside {
+    /// The last number that a file of packed sessions was given.
+    pub(crate) last_file: u64,
+    /// How often something had been forgotten, and the last position that was folded.
+    pub(crate) reached: (u64, Option<u64>),
 }
 
 /// The log at one moment. It stays readable as long as no later moment removed its files.
