@@ -15,6 +15,7 @@ use flightrec_journal::{Access, Storage, StorageFile, read_file, remove_if_there
 use sha2::{Digest, Sha256};
 
 use crate::error::ArtifactError;
+use crate::named::Named;
 use crate::redact::Redactor;
 use crate::view::{ArtifactCheck, ArtifactView, DamageView};
 
@@ -290,14 +291,14 @@ impl Artifacts {
     }
 
     /// Hashes every artifact again, and counts which of `named` were never given.
-    pub(crate) fn verify(&self, named: &HashSet<[u8; 32]>) -> Result<(ArtifactCheck, Vec<DamageView>), ArtifactError> {
+    pub(crate) fn verify(&self, named: Named) -> Result<(ArtifactCheck, Vec<DamageView>), ArtifactError> {
         let mut check = ArtifactCheck::default();
         let mut damage = Vec::new();
-        let mut present = HashSet::new();
+        let mut present = Vec::new();
         for first in 0..=u8::MAX {
             for sha256 in self.names(first)? {
                 check.checked += 1;
-                present.insert(*sha256.as_bytes());
+                present.push(*sha256.as_bytes());
                 let path = path(sha256);
                 if let Err(error) = self.read(&path, sha256) {
                     check.bad += 1;
@@ -311,7 +312,7 @@ impl Artifacts {
                 }
             }
         }
-        check.missing = named.iter().filter(|hash| !present.contains(*hash)).count() as u64;
+        check.missing = named.count_without(present.into_iter());
         Ok((check, damage))
     }
 }

@@ -1,6 +1,6 @@
 //! `verify`: reads everything again and names what is not as it was written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, RwLock};
 
@@ -14,7 +14,7 @@ use crate::error::{ArtifactError, OpenError, ReadError};
 use crate::fold::Projection;
 use crate::id_file;
 use crate::log::{LogItem, View, damage_of_journal, damage_of_segment};
-use crate::named::each_named;
+use crate::named::{Named, each_named};
 use crate::open;
 use crate::reader::Reader;
 use crate::store::StoreFiles;
@@ -72,8 +72,8 @@ struct FoldedAnew {
     projection: Projection,
     /// The first position that was read; 1 if none was.
     first_seq: u64,
-    /// SHA-256 of the content that events name.
-    named: HashSet<[u8; 32]>,
+    /// The content that events name.
+    named: Named,
     unreadable: Vec<DamageView>,
     /// What the record says was forgotten.
     told: Vec<Told>,
@@ -150,7 +150,7 @@ impl Reader {
             compared => compared?,
         };
         progress(VerifyStep { stage: VerifyStage::Artifacts, events: 0 });
-        let (artifacts, bad) = self.artifacts().verify(&named)?;
+        let (artifacts, bad) = self.artifacts().verify(named)?;
         damage.extend(bad);
         Ok(VerifyView {
             ok: damage.is_empty() && projections == ProjectionCheck::Match,
@@ -173,7 +173,7 @@ impl Reader {
         progress: &mut dyn FnMut(VerifyStep),
     ) -> Result<FoldedAnew, ReadError> {
         let mut projection = Projection::empty(self.log().view().manifest.forgettings());
-        let (mut first_seq, mut named, mut unreadable, mut told) = (None, HashSet::new(), Vec::new(), Vec::new());
+        let (mut first_seq, mut named, mut unreadable, mut told) = (None, Named::default(), Vec::new(), Vec::new());
         let mut scan = self.log().scan(1);
         while projection.last_seq.unwrap_or(0) < last
             && let Some(item) = scan.next()?
@@ -196,9 +196,7 @@ impl Reader {
                 match open::decode(seq, stored) {
                     Ok(event) => {
                         projection.apply(seq.get(), recorded_at, &event).map_err(open::unfolded)?;
-                        each_named(&event, |sha256| {
-                            named.insert(sha256);
-                        });
+                        each_named(&event, |sha256| named.add(&sha256));
                         if let Payload::RecorderRetentionPurged(purged) = &event.payload {
                             let range = purged.first_seq.get()..=purged.last_seq.get();
                             told.push(Told {
