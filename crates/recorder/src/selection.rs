@@ -29,12 +29,33 @@ pub struct Events<'a> {
     /// The last position that the reader knew of: what was sealed since may hold later ones.
     last: u64,
     parts: VecDeque<Part>,
+    /// What was read of the sealed parts before those, each with its last position.
+    read: VecDeque<(u64, Result<Vec<RecordedEvent>, ReadError>)>,
     /// The manifest that the parts were told by.
     generation: u64,
     /// The segment at hand, when all of its events are wanted.
     segment: Option<Box<SegmentLog>>,
     ready: VecDeque<RecordedEvent>,
     left: usize,
+}
+
+/// The most segments that are read side by side for one question.
+const SIDE_BY_SIDE: usize = 4;
+
+/// Does something with each of a few things at once, the first of them on this thread.
+fn side_by_side<T: Sync, R: Send>(things: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let act = &act;
+    let Some((first, others)) = things.split_first() else { return Vec::new() };
+    std::thread::scope(|scope| {
+        let begin = |thing| std::thread::Builder::new().spawn_scoped(scope, move || act(thing)).map_err(|_| thing);
+        let others: Vec<_> = others.iter().map(begin).collect();
+        let ended = others.into_iter().map(|other| match other {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // There are too many threads already.
+            Err(thing) => act(thing),
+        });
+        std::iter::once(act(first)).chain(ended).collect()
+    })
 }
 
 /// Where some of the events lie.
@@ -114,6 +135,7 @@ impl<'a> Events<'a> {
             next: filter.from_seq.unwrap_or(1),
             last: reader.last_seq().unwrap_or(0),
             parts: VecDeque::new(),
+            read: VecDeque::new(),
             generation: 0,
             segment: None,
             ready: VecDeque::new(),
@@ -147,6 +169,7 @@ impl<'a> Events<'a> {
         self.parts = sealed.chain(blocks.into_iter().filter(live).map(Part::Block)).collect();
         self.generation = view.manifest.generation();
         self.segment = None;
+        self.read.clear();
     }
 
     fn read_next(&mut self) -> Result<bool, ReadError> {
@@ -161,9 +184,15 @@ impl<'a> Events<'a> {
             }
             self.segment = None;
         }
-        let Some(part) = self.parts.pop_front() else { return Ok(false) };
-        let last = part.last_seq();
-        match self.read(part) {
+        self.read_sealed();
+        let (last, read) = match self.read.pop_front() {
+            Some((last, read)) => (last, read.map(|events| self.ready.extend(events))),
+            None => match self.parts.pop_front() {
+                Some(part) => (part.last_seq(), self.read(&part)),
+                None => return Ok(false),
+            },
+        };
+        match read {
             Err(_) if self.reader.log().has_moved_since(self.generation) => self.plan(),
             Err(error) => {
                 self.next = last + 1;
@@ -175,7 +204,8 @@ impl<'a> Events<'a> {
         Ok(true)
     }
 
-    fn read(&mut self, part: Part) -> Result<(), ReadError> {
+    /// Reads a block of the journal, or begins with a segment of which everything is wanted.
+    fn read(&mut self, part: &Part) -> Result<(), ReadError> {
         match part {
             Part::Block(place) => {
                 let block = self.reader.block(&place.reference())?;
@@ -184,22 +214,31 @@ impl<'a> Events<'a> {
                     self.take(seq, recorded_at, stored)?;
                 }
             }
-            Part::Sealed(entry) => {
-                let segment = self.reader.log().segment(&entry)?;
-                if matches!(self.wanted, Wanted::All) {
-                    self.segment = Some(Box::new(segment.log()?));
-                    return Ok(());
-                }
-                let rows = segment.sessions(&self.wanted.ids())?.of_kinds(|kind| self.filter.may_take(kind));
-                let mut events: Vec<RecordedEvent> =
-                    rows.map(|row| row.map(RecordedEvent::from)).collect::<Result<_, _>>()?;
-                events.sort_unstable_by_key(|event| event.seq);
-                let wanted = self.next..=self.last;
-                events.retain(|event| wanted.contains(&event.seq) && self.takes(event));
-                self.ready.extend(events);
-            }
+            Part::Sealed(entry) => self.segment = Some(Box::new(self.reader.log().segment(entry)?.log()?)),
         }
         Ok(())
+    }
+
+    /// Reads what the next sealed segments hold of the wanted sessions: some side by side, if all of it is wanted.
+    fn read_sealed(&mut self) {
+        if !self.read.is_empty() || matches!(self.wanted, Wanted::All) {
+            return;
+        }
+        let at_once = if self.left == usize::MAX { self.reader.log().storage().readers().min(SIDE_BY_SIDE) } else { 1 };
+        let sealed = |part: &Part| if let Part::Sealed(entry) = part { Some(entry.clone()) } else { None };
+        let entries: Vec<SegmentEntry> = self.parts.iter().map_while(sealed).take(at_once).collect();
+        let lasts = self.parts.drain(..entries.len()).map(|part| part.last_seq()).collect::<Vec<_>>();
+        let ids = self.wanted.ids();
+        let read = |entry: &SegmentEntry| -> Result<Vec<RecordedEvent>, ReadError> {
+            let segment = self.reader.log().segment(entry)?;
+            let rows = segment.sessions(&ids)?.of_kinds(|kind| self.filter.may_take(kind));
+            let mut events = rows.map(|row| row.map(RecordedEvent::from)).collect::<Result<Vec<_>, _>>()?;
+            events.sort_unstable_by_key(|event| event.seq);
+            let wanted = self.next..=self.last;
+            events.retain(|event| wanted.contains(&event.seq) && self.takes(event));
+            Ok(events)
+        };
+        self.read = lasts.into_iter().zip(side_by_side(&entries, read)).collect();
     }
 
     fn takes(&self, event: &RecordedEvent) -> bool {

@@ -112,6 +112,10 @@ impl Storage for DiskStorage {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+
+    fn readers(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
 }
 
 #[derive(Debug)]

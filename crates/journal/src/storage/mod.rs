@@ -51,6 +51,11 @@ pub trait Storage: Send + Sync + Debug {
     /// Takes the exclusive lock at `path`; `None` while another holder has it. It is freed when the guard is dropped
     /// or the process ends, however it ends.
     fn lock(&self, path: &str) -> io::Result<Option<Box<dyn LockGuard>>>;
+
+    /// How many files may be read side by side. One, where a run must repeat: then the order of reads is part of it.
+    fn readers(&self) -> usize {
+        1
+    }
 }
 
 /// One open file; offsets and lengths are in bytes.
