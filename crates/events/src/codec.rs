@@ -11,6 +11,8 @@
 
 use std::sync::Arc;
 
+use crate::recent;
+
 /// The stored form of an event could not be read: the bytes are not what any version has written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("stored event cannot be read: {0}")]
@@ -132,23 +134,32 @@ impl<'a> Decoder<'a> {
     }
 
     pub(crate) fn str(&mut self) -> Result<Arc<str>, DecodeError> {
+        self.text(|text| text.into())
+    }
+
+    /// A text that is likely to come again.
+    pub(crate) fn id(&mut self) -> Result<Arc<str>, DecodeError> {
+        self.text(recent::shared)
+    }
+
+    fn text(&mut self, keep: fn(&str) -> Arc<str>) -> Result<Arc<str>, DecodeError> {
         match self.byte()? {
             FORM_UTF8 => {
                 let len = self.varint()?;
                 let bytes = self.take(usize::try_from(len).map_err(|_| DecodeError("a length is too large"))?)?;
-                Ok(std::str::from_utf8(bytes).map_err(|_| DecodeError("a string is not UTF-8"))?.into())
+                Ok(keep(std::str::from_utf8(bytes).map_err(|_| DecodeError("a string is not UTF-8"))?))
             }
             FORM_UUID => {
                 let mut buffer = [0; 36];
-                Ok(Arc::from(&*uuid::Uuid::from_bytes(self.array()?).hyphenated().encode_lower(&mut buffer)))
+                Ok(keep(uuid::Uuid::from_bytes(self.array()?).hyphenated().encode_lower(&mut buffer)))
             }
             FORM_HEX => {
                 let len = self.varint()?;
                 let bytes = self.take(usize::try_from(len).map_err(|_| DecodeError("a length is too large"))?)?;
                 let mut buffer = [0; 64];
                 match buffer.get_mut(..2 * bytes.len()) {
-                    Some(digits) => Ok(write_hex(digits, bytes).into()),
-                    None => Ok(to_hex(bytes).into()),
+                    Some(digits) => Ok(keep(write_hex(digits, bytes))),
+                    None => Ok(keep(&to_hex(bytes))),
                 }
             }
             FORM_SESSION => self.session.clone().ok_or(DecodeError("it refers to a session it does not have")),

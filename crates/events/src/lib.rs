@@ -32,6 +32,7 @@ mod json;
 pub mod lifecycle;
 mod number;
 mod printed;
+mod recent;
 mod registry;
 pub mod schema;
 mod stored;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::codec::{DecodeError, Decoder, Encoder, hex_array, to_hex, write_hex};
 use crate::columns::{Cell, Cells, Row, WRONG_TYPE, byte_array};
 use crate::json::{Json, write_str};
+use crate::recent;
 use crate::value::{Shape, TextClass, TextMap, Value};
 use crate::violation::{Rule, Violation};
 
@@ -103,13 +104,13 @@ impl Value for Id {
         out.str(&self.0);
     }
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        Ok(Self(input.str()?))
+        Ok(Self(input.id()?))
     }
     fn shred(&self, cells: &mut Cells<'_>) {
         cells.put(Cell::Text(&self.0));
     }
     fn assemble(cell: Cell<'_>) -> Result<Self, DecodeError> {
-        if let Cell::Text(text) = cell { Ok(Self(text.into())) } else { Err(WRONG_TYPE) }
+        if let Cell::Text(text) = cell { Ok(Self(recent::shared(text))) } else { Err(WRONG_TYPE) }
     }
     fn from_session(row: &Row<'_, '_>) -> Result<Self, DecodeError> {
         row.session().cloned().ok_or(DecodeError("it refers to a session it does not have"))
