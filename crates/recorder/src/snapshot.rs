@@ -253,3 +253,66 @@ fn damaged_of(log: &Log, files: Vec<Reference>) -> io::Result<Vec<String>> {
     }
     Ok(bad)
 }
+
+#[cfg(test)]
+mod tests {
+    use flightrec_archive::Forgetting;
+    use flightrec_journal::{DiskStorage, Seq};
+
+    use super::*;
+
+    fn log(dir: &tempfile::TempDir) -> Log {
+        Log::open(Arc::new(DiskStorage::new(dir.path())), StoreId::from_bytes([7; 16])).unwrap()
+    }
+
+    fn aside(forgettings: u64, last_seq: u64) -> Aside {
+        let mut projection = Projection::empty(forgettings);
+        projection.last_seq = Some(last_seq);
+        Aside::of(&projection).unwrap()
+    }
+
+    /// How often something had been forgotten, and the last position, of what is put aside.
+    fn held(log: &Log) -> (u64, Option<u64>) {
+        let Derived::Whole(content) = derived::read(&**log.storage(), PATH, FORMAT, log.store()).unwrap() else {
+            panic!("nothing is put aside");
+        };
+        let projection = restore(log, &content).unwrap().unwrap();
+        (projection.forgettings, projection.last_seq)
+    }
+
+    #[test]
+    fn what_is_written_late_does_not_replace_what_is_newer() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = log(&dir);
+        for (last_seq, expected) in [(2, 2), (1, 2), (2, 2), (3, 3)] {
+            aside(0, last_seq).write(&log).unwrap();
+            assert_eq!(held(&log), (0, Some(expected)));
+        }
+    }
+
+    #[test]
+    fn what_was_folded_before_something_was_forgotten_is_put_aside_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = log(&dir);
+        aside(0, 5).write(&log).unwrap();
+        // Written before the manifest is replaced, with what is left; should that fail, life goes on as before.
+        aside(1, 5).write(&log).unwrap();
+        assert_eq!(held(&log), (1, Some(5)));
+        aside(0, 6).write(&log).unwrap();
+        assert_eq!(held(&log), (0, Some(6)));
+        let forgetting = Forgetting {
+            event_id: [1; 16],
+            decided_us: 0,
+            first_seq: Seq::new(1),
+            last_seq: Seq::new(1),
+            events: 1,
+            artifacts: 0,
+            policy: String::new(),
+        };
+        let view = log.view();
+        log.install(view.manifest.clone().forgetting(forgetting), &view.journal);
+        aside(1, 6).write(&log).unwrap();
+        aside(0, 7).write(&log).unwrap();
+        assert_eq!(held(&log), (1, Some(6)));
+    }
+}

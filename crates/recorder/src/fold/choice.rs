@@ -10,39 +10,45 @@ use crate::query::{SessionFilter, SessionOrder};
 /// What a session is sorted by before its creation and its id.
 type Rank = i128;
 
+/// What a session is sorted by, before its id.
+type Key = (Rank, Option<Timestamp>);
+
+/// So many candidates more than are wanted are gathered before those that cannot be chosen are let go of.
+const SPARE: usize = 1_024;
+
 impl Projection {
     /// The sessions that a filter takes, in the order in which they came: as many as it wants, the first ones in its
     /// order, and those that may be their equals.
     pub(crate) fn choose(&self, filter: &SessionFilter) -> Vec<u32> {
         let mut roles = Roles::default();
-        let mut chosen: Vec<(Rank, Option<Timestamp>, u32)> = Vec::new();
+        let mut chosen: Vec<(Key, u32)> = Vec::new();
+        let limit = filter.limit.unwrap_or(usize::MAX);
+        // Where roles stand in order is known only when all were met.
+        let is_ranked = filter.order != SessionOrder::Role;
+        let (mut room, mut last) = (limit.saturating_add(SPARE), None);
         for at in self.listed() {
             let found = self
                 .ask(at, |row| filter.takes_row(row).then(|| (rank(filter.order, row, &mut roles), row.created_at())));
+            let Some((found, created)) = found else { continue };
             // What the row leaves out is asked of the session.
-            if let Some((found, created)) = found {
-                chosen.push((found.unwrap_or_else(|| self.sum_rank(filter.order, at)), created, at));
+            let key = (found.unwrap_or_else(|| self.sum_rank(filter.order, at)), created);
+            if last.is_some_and(|last| key > last) {
+                continue;
+            }
+            chosen.push((key, at));
+            if is_ranked && chosen.len() >= room {
+                last = cut(&mut chosen, limit);
+                room = chosen.len().saturating_mul(2).saturating_add(SPARE);
             }
         }
-        if let Some(limit) = filter.limit
-            && limit < chosen.len()
-        {
-            if filter.order == SessionOrder::Role {
-                let ranks = roles.ranks();
-                for (rank, ..) in &mut chosen {
-                    *rank = ranks[*rank as usize];
-                }
-            }
-            let key = |(rank, created, _): &(Rank, Option<Timestamp>, u32)| (*rank, *created);
-            match limit.checked_sub(1) {
-                None => chosen.clear(),
-                Some(last) => {
-                    let last = key(chosen.select_nth_unstable_by_key(last, key).1);
-                    chosen.retain(|one| key(one) <= last);
-                }
+        if !is_ranked {
+            let ranks = roles.ranks();
+            for ((rank, _), _) in &mut chosen {
+                *rank = ranks[*rank as usize];
             }
         }
-        let mut chosen: Vec<u32> = chosen.into_iter().map(|(.., at)| at).collect();
+        cut(&mut chosen, limit);
+        let mut chosen: Vec<u32> = chosen.into_iter().map(|(_, at)| at).collect();
         chosen.sort_unstable();
         chosen
     }
@@ -52,6 +58,20 @@ impl Projection {
         let sum = self.session_at(at).sum();
         if order == SessionOrder::Cost { less(sum.nanos) } else { less(sum.input + sum.output) }
     }
+}
+
+/// Leaves the first ones in order, as many as are wanted and their equals; the key of the last of them, if others went.
+fn cut(chosen: &mut Vec<(Key, u32)>, limit: usize) -> Option<Key> {
+    if chosen.len() <= limit {
+        return None;
+    }
+    let Some(last) = limit.checked_sub(1) else {
+        chosen.clear();
+        return None;
+    };
+    let last = chosen.select_nth_unstable_by_key(last, |(key, _)| *key).1.0;
+    chosen.retain(|(key, _)| *key <= last);
+    Some(last)
 }
 
 /// Larger ones come first.
