@@ -53,10 +53,8 @@ export function Timeline() {
     if (pick !== null) deck.reveal(pick);
   }, [deck, pick, span]);
   useSignalEffect(() => deck.show(all.value));
-  useSignalEffect(() => {
-    void colours.value;
-    deck.recolour();
-  });
+  // In the same frame as the rest of the page.
+  useEffect(() => colours.subscribe(() => deck.recolour()), [deck]);
   useAddress(deck);
 
   const choose = (lane: Lane | null, at: number) => {
