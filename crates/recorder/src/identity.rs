@@ -68,9 +68,9 @@ impl Filing {
         let mut smallest = self.ids.keys().min().copied().unwrap_or_default();
         let mut largest = self.ids.keys().max().copied().unwrap_or_default();
         let mut first_seq = self.first_seq;
-        // One that is damaged is made again by whoever looks into it.
+        // One that cannot be read stays as it is: who looks into it makes it again, or the next open does.
         if let Some((first, last)) = self.merged
-            && let Some(mut small) = IdFile::open(storage, &id_file::path(first, last), first, last, store)?
+            && let Ok(Some(mut small)) = IdFile::open(storage, &id_file::path(first, last), first, last, store)
             && let Ok(others) = small.entries()
         {
             entries.extend(others);

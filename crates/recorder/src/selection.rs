@@ -224,7 +224,8 @@ impl<'a> Events<'a> {
         if !self.read.is_empty() || matches!(self.wanted, Wanted::All) {
             return;
         }
-        let at_once = if self.left == usize::MAX { self.reader.log().storage().readers().min(SIDE_BY_SIDE) } else { 1 };
+        let readers = self.reader.log().storage().readers();
+        let at_once = self.filter.limit.map_or_else(|| readers.min(SIDE_BY_SIDE), |_| 1);
         let sealed = |part: &Part| if let Part::Sealed(entry) = part { Some(entry.clone()) } else { None };
         let entries: Vec<SegmentEntry> = self.parts.iter().map_while(sealed).take(at_once).collect();
         let lasts = self.parts.drain(..entries.len()).map(|part| part.last_seq()).collect::<Vec<_>>();
