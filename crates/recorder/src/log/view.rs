@@ -9,8 +9,8 @@ use flightrec_journal::{ChainHash, Origin, Reader as JournalReader, ScanItem, Se
 use super::scan::Scan;
 use crate::error::{OpenError, ReadError};
 
-/// How many sealed segments are held open, with what finds rows in them.
-const OPEN_SEGMENTS: usize = 64;
+/// How much memory the sealed segments may take that are held open, with what finds rows in them: two hundred of them.
+const OPEN_BYTES: usize = 128 << 20;
 
 /// The log of one store, as this process sees it.
 #[derive(Debug)]
@@ -136,8 +136,11 @@ impl Log {
         let segment = Arc::new(Segment::open(&*self.storage, self.store, entry)?);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.push_back((entry.file.clone(), Arc::clone(&segment)));
-        if open.len() > OPEN_SEGMENTS {
-            open.pop_front();
+        let mut bytes: usize = open.iter().map(|(_, segment)| segment.memory_bytes()).sum();
+        while bytes > OPEN_BYTES
+            && let Some((_, oldest)) = open.pop_front()
+        {
+            bytes -= oldest.memory_bytes();
         }
         Ok(segment)
     }
