@@ -51,6 +51,7 @@ mod retention;
 mod sealing;
 mod seam;
 mod selection;
+mod side_by_side;
 mod simulated;
 mod snapshot;
 mod store;

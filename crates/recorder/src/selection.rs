@@ -13,6 +13,7 @@ use crate::fold::BlockPlace;
 use crate::open;
 use crate::query::EventFilter;
 use crate::reader::{Reader, RecordedEvent};
+use crate::side_by_side::{at_once, side_by_side};
 
 /// Events, in the order of the log. A part that cannot be read is one error, and what comes after it follows.
 #[derive(Debug)]
@@ -37,25 +38,6 @@ pub struct Events<'a> {
     segment: Option<Box<SegmentLog>>,
     ready: VecDeque<RecordedEvent>,
     left: usize,
-}
-
-/// The most segments that are read side by side for one question.
-const SIDE_BY_SIDE: usize = 4;
-
-/// Does something with each of a few things at once, the first of them on this thread.
-fn side_by_side<T: Sync, R: Send>(things: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let act = &act;
-    let Some((first, others)) = things.split_first() else { return Vec::new() };
-    std::thread::scope(|scope| {
-        let begin = |thing| std::thread::Builder::new().spawn_scoped(scope, move || act(thing)).map_err(|_| thing);
-        let others: Vec<_> = others.iter().map(begin).collect();
-        let ended = others.into_iter().map(|other| match other {
-            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            // There are too many threads already.
-            Err(thing) => act(thing),
-        });
-        std::iter::once(act(first)).chain(ended).collect()
-    })
 }
 
 /// Where some of the events lie.
@@ -224,8 +206,7 @@ impl<'a> Events<'a> {
         if !self.read.is_empty() || matches!(self.wanted, Wanted::All) {
             return;
         }
-        let readers = self.reader.log().storage().readers();
-        let at_once = self.filter.limit.map_or_else(|| readers.min(SIDE_BY_SIDE), |_| 1);
+        let at_once = if self.filter.limit.is_none() { at_once(&**self.reader.log().storage()) } else { 1 };
         let sealed = |part: &Part| if let Part::Sealed(entry) = part { Some(entry.clone()) } else { None };
         let entries: Vec<SegmentEntry> = self.parts.iter().map_while(sealed).take(at_once).collect();
         let lasts = self.parts.drain(..entries.len()).map(|part| part.last_seq()).collect::<Vec<_>>();

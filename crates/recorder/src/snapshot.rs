@@ -15,6 +15,7 @@ use crate::error::ReadError;
 use crate::fold::{Entries, Page, Projection, SessionFold, Sessions};
 use crate::log::Log;
 use crate::page_file::{self, Reference};
+use crate::side_by_side::{at_once, side_by_side};
 
 pub(crate) const PATH: &str = "derived/snapshot.frs";
 /// Raise the version whenever what is folded, or how, changes: older snapshots are then folded anew.
@@ -186,10 +187,12 @@ fn restore(log: &Log, content: &[u8]) -> io::Result<Option<Projection>> {
         return Ok(None);
     };
     let mut pages = Vec::new();
-    for reference in files {
-        let opened = page_file::open(&**log.storage(), log.store(), reference)?;
-        projection.ledger.cold.add_filed(opened.file, opened.keys);
-        pages.extend(opened.pages);
+    for files in files.chunks(at_once(&**log.storage())) {
+        for opened in side_by_side(files, |reference| page_file::open(&**log.storage(), log.store(), *reference)) {
+            let opened = opened?;
+            projection.ledger.cold.add_filed(opened.file, opened.keys);
+            pages.extend(opened.pages);
+        }
     }
     let (hot, entries): (Vec<_>, Vec<_>) =
         hot.into_iter().map(|HotSession(at, touched, fold, entries)| ((at, touched, fold), entries)).unzip();

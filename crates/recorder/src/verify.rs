@@ -17,6 +17,7 @@ use crate::log::{LogItem, View, damage_of_journal, damage_of_segment};
 use crate::named::{Named, each_named};
 use crate::open;
 use crate::reader::Reader;
+use crate::side_by_side::{at_once, side_by_side};
 use crate::store::StoreFiles;
 use crate::view::{DamageView, ProjectionCheck, VerifyView};
 
@@ -228,13 +229,15 @@ impl Reader {
     ) -> Result<(u64, Vec<DamageView>), ReadError> {
         let mut events = 0;
         let mut damage = Vec::new();
-        for entry in view.manifest.segments() {
-            let checked = self.log().segment(entry).and_then(|segment| Ok(segment.verify()?));
-            match checked {
-                Ok(()) => events += entry.events,
-                Err(error) => damage.push(damage_of_segment(entry, &error).ok_or(error)?),
+        let check = |entry: &SegmentEntry| self.log().segment(entry).and_then(|segment| Ok(segment.verify()?));
+        for entries in view.manifest.segments().chunks(at_once(&**self.log().storage())) {
+            for (entry, checked) in entries.iter().zip(side_by_side(entries, check)) {
+                match checked {
+                    Ok(()) => events += entry.events,
+                    Err(error) => damage.push(damage_of_segment(entry, &error).ok_or(error)?),
+                }
+                progress(VerifyStep { stage: VerifyStage::Log, events });
             }
-            progress(VerifyStep { stage: VerifyStage::Log, events });
         }
         for file in view.manifest.foreign_files(&**self.log().storage())? {
             damage.push(DamageView {
