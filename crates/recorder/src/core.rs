@@ -461,7 +461,6 @@ impl Core {
         let aside = (self.folded.0 > self.snapshot_seq).then(|| self.aside());
         let Self { writer, mut identity, folded: (last, chain), .. } = self;
         writer.close()?;
-        identity.settle();
         identity.file(last, chain.as_bytes());
         let _derived = aside.is_none_or(|aside| aside.and_then(|aside| aside.write(identity.log())).is_ok());
         Ok(())

@@ -271,6 +271,7 @@ impl Identity {
 
     /// Puts the ids in memory into a file at once.
     pub(crate) fn file(&mut self, last_seq: u64, chain: &[u8; 32]) {
+        self.settle();
         if let Some(filing) = self.start_filing(last_seq, chain) {
             filing.run();
         }

@@ -18,11 +18,19 @@ pub(crate) struct Log {
     storage: Arc<dyn Storage>,
     store: StoreId,
     view: RwLock<Arc<View>>,
-    open: Mutex<VecDeque<(String, Arc<Segment>)>>,
+    open: Mutex<VecDeque<OpenSegment>>,
     /// It goes by the manifest that it was given, whatever the store has.
     is_fixed: bool,
     /// Held by whoever puts the projection aside, one at a time.
     pub(crate) aside: Mutex<PutAside>,
+}
+
+/// A sealed segment that is held open.
+#[derive(Debug)]
+struct OpenSegment {
+    segment: Arc<Segment>,
+    /// How much memory it takes, told once: all of its footer is walked for that.
+    bytes: usize,
 }
 
 /// What was put aside last.
@@ -127,20 +135,21 @@ impl Log {
 
     /// A sealed segment, opened if it is not.
     pub(crate) fn segment(&self, entry: &SegmentEntry) -> Result<Arc<Segment>, ReadError> {
-        let held = |open: &VecDeque<(String, Arc<Segment>)>| {
-            open.iter().find(|(file, _)| *file == entry.file).map(|(_, segment)| Arc::clone(segment))
+        let held = |open: &VecDeque<OpenSegment>| {
+            open.iter().find(|held| held.segment.entry().file == entry.file).map(|held| Arc::clone(&held.segment))
         };
         if let Some(segment) = held(&self.open.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(segment);
         }
         let segment = Arc::new(Segment::open(&*self.storage, self.store, entry)?);
+        let bytes = segment.memory_bytes();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.push_back((entry.file.clone(), Arc::clone(&segment)));
-        let mut bytes: usize = open.iter().map(|(_, segment)| segment.memory_bytes()).sum();
+        open.push_back(OpenSegment { segment: Arc::clone(&segment), bytes });
+        let mut bytes: usize = open.iter().map(|held| held.bytes).sum();
         while bytes > OPEN_BYTES
-            && let Some((_, oldest)) = open.pop_front()
+            && let Some(oldest) = open.pop_front()
         {
-            bytes -= oldest.memory_bytes();
+            bytes -= oldest.bytes;
         }
         Ok(segment)
     }

@@ -174,6 +174,7 @@ fn more_ids_than_memory_holds_go_to_files_and_stay_known() {
     while id_files(&memory).is_empty() {
         std::thread::yield_now();
     }
+    assert_eq!(id_files(&memory).len(), 1, "one file is full, the rest is in memory");
     assert_eq!(take(&recorder, known.clone()), vec![Outcome::Duplicate; known.len()]);
     drop(recorder);
 
